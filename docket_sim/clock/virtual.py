@@ -1,0 +1,69 @@
+"""Virtual time: a start, and whole microseconds since then.
+
+Microseconds, because that is the resolution of `datetime`: an instant computed from a datetime and
+the same instant reached by a timer are then equal, however long the run.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+DEFAULT_START = datetime(2030, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class VirtualClock:
+    """A clock that stands still until it is moved.
+
+    Attributes:
+        start: when the run began, an aware datetime in UTC.
+        microseconds: how much virtual time has passed since `start`.
+    """
+
+    def __init__(self, start: datetime = DEFAULT_START) -> None:
+        """
+        Args:
+            start: the first instant; must be timezone-aware.
+
+        Raises:
+            ValueError: `start` is naive.
+        """
+        if start.tzinfo is None:
+            raise ValueError(
+                f"start must be timezone-aware, found the naive {start.isoformat(sep=' ')}. "
+                f"Use start.replace(tzinfo=timezone.utc)."
+            )
+        self.start = start.astimezone(UTC)
+        self.microseconds = 0
+        self._now = self.start
+        self._now_at = 0
+
+    def now(self) -> datetime:
+        """The present virtual instant: an aware datetime in UTC."""
+        if self._now_at != self.microseconds:
+            self._now = self.start + timedelta(microseconds=self.microseconds)
+            self._now_at = self.microseconds
+        return self._now
+
+    @property
+    def elapsed(self) -> timedelta:
+        """The virtual time that has passed since the start."""
+        return timedelta(microseconds=self.microseconds)
+
+    def microseconds_at(self, when: datetime) -> int:
+        """How many microseconds after the start `when` lies."""
+        return (when - self.start) // _MICROSECOND
+
+    def advance_to(self, microseconds: int) -> None:
+        """Move to `microseconds` after the start.
+
+        Raises:
+            ValueError: that lies in the past; virtual time never goes back.
+        """
+        if microseconds < self.microseconds:
+            raise ValueError(
+                f"virtual time never goes back: it is {self.microseconds} µs after the start, "
+                f"asked for {microseconds} µs"
+            )
+        self.microseconds = microseconds
+
+    def __repr__(self) -> str:
+        return f"<VirtualClock {self.now().isoformat()} (+{self.elapsed})>"

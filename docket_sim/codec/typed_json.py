@@ -1,0 +1,193 @@
+"""JSON typed by the task's signature: what a person can read in the store, and nothing that runs."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    PydanticSchemaGenerationError,
+    PydanticUndefinedAnnotation,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails, PydanticSerializationError
+from typing_extensions import TypedDict
+
+from docket_sim.codec.base import TaskCodec, TaskTypes
+from docket_sim.codec.failure import Failure
+from docket_sim.errors import PayloadError, TaskFailed
+
+_CONFIG = ConfigDict(
+    ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants"
+)
+_WAYS_OUT = "Annotate it with a type that JSON can carry, or ask for Docket(codec='pickle')."
+_PICKLE_MARK = b"\x80"  # every pickle of protocol 2 and above begins with this byte
+_SHOWN = 80
+
+
+class JsonCodec:
+    """JSON typed by the task's signature, through pydantic.
+
+    Dataclasses, models, datetimes, UUIDs, enums, Decimals, paths and bytes travel under their
+    annotation; an unannotated argument carries what JSON carries.
+    """
+
+    def for_task(self, types: TaskTypes) -> TaskCodec:
+        """The codec of the task that `types` describes."""
+        return _JsonTaskCodec(types)
+
+
+class _JsonTaskCodec:
+    def __init__(self, types: TaskTypes) -> None:
+        self._types = types
+        self._arguments = _arguments_adapter(types.arguments) if types.arguments else None
+        self._returns = _adapter(types.returns)
+        self._structures = {
+            name: annotation
+            for name, annotation in types.arguments.items()
+            if isinstance(annotation, type)
+            and (dataclasses.is_dataclass(annotation) or issubclass(annotation, BaseModel))
+        }
+
+    def encode_arguments(self, arguments: Mapping[str, object]) -> bytes:
+        if self._arguments is None:
+            return b"{}"
+        try:
+            fitted = self._arguments.validate_python(arguments)
+            self._refuse_subclasses(arguments)
+            return self._arguments.dump_json(fitted)
+        except ValidationError as error:
+            raise TypeError(self._misfit(error, arguments)) from None
+        except PydanticSerializationError as error:
+            raise TypeError(
+                f"{self._types.task}(): an argument cannot travel as JSON: {error}. {_WAYS_OUT}"
+            ) from None
+
+    def decode_arguments(self, payload: bytes) -> dict[str, object]:
+        if self._arguments is None and payload == b"{}":
+            return {}
+        adapter = self._arguments or _EMPTY
+        try:
+            return adapter.validate_json(payload) or {}
+        except ValidationError as error:
+            raise PayloadError(
+                f"the arguments of {self._types.task} cannot be read{_guess(payload)}: "
+                f"{_first_line(error)}; found {_shown(payload)}"
+            ) from None
+
+    def encode_result(self, value: object) -> bytes:
+        if value is None:
+            return b"null"
+        for adapter in (self._returns, _UNTYPED):
+            if adapter is None:
+                continue
+            try:
+                return adapter.dump_json(adapter.validate_python(value, strict=True))
+            except (ValidationError, PydanticSerializationError):
+                continue
+        raise TypeError(
+            f"{self._types.task} returned a {type(value).__name__}, which JSON cannot carry. "
+            f"Annotate the return type with one that it can, or ask for Docket(codec='pickle')."
+        )
+
+    def decode_result(self, payload: bytes) -> object:
+        if payload == b"null":
+            return None
+        for adapter in (self._returns, _UNTYPED):
+            if adapter is None:
+                continue
+            try:
+                return adapter.validate_json(payload)
+            except ValidationError:
+                continue
+        raise PayloadError(
+            f"the result of {self._types.task} cannot be read{_guess(payload)}: {_shown(payload)}"
+        )
+
+    def encode_error(self, error: BaseException) -> bytes:
+        return Failure.of(error).model_dump_json().encode(errors="replace")
+
+    def decode_error(self, payload: bytes) -> Exception:
+        try:
+            return Failure.model_validate_json(payload).rebuild()
+        except ValidationError:
+            return TaskFailed("unknown", f"the failure cannot be read: {_shown(payload)}")
+
+    def _refuse_subclasses(self, arguments: Mapping[str, object]) -> None:
+        """A subclass would travel as its annotated base and silently lose what it adds."""
+        for name, annotation in self._structures.items():
+            value = arguments.get(name)
+            if isinstance(value, annotation) and type(value) is not annotation:
+                raise TypeError(
+                    f"{self._types.task}(): {name} is annotated {annotation.__name__}, found its "
+                    f"subclass {type(value).__name__}, whose own fields would be lost. Annotate "
+                    f"{name} with {type(value).__name__} or a union, or ask for "
+                    f"Docket(codec='pickle')."
+                )
+
+    def _misfit(self, error: ValidationError, arguments: Mapping[str, object]) -> str:
+        details = error.errors(include_url=False)
+        name = next((str(part) for part in details[0]["loc"] if part in arguments), "?")
+        return (
+            f"{self._types.task}(): {name} expects {_named(self._types.arguments.get(name))}, "
+            f"found {type(arguments.get(name)).__name__}: {_reason(details[0], name)}. {_WAYS_OUT}"
+        )
+
+
+def _arguments_adapter(types: Mapping[str, object]) -> TypeAdapter[dict[str, object] | None]:
+    carried = {name: _carried(annotation) for name, annotation in types.items()}
+    fields: Any = TypedDict("Arguments", carried, total=False)  # type: ignore[operator]
+    # An argument that the signature does not know must not vanish without a word.
+    fields.__pydantic_config__ = ConfigDict(extra="forbid")
+    # pydantic takes a config for a union, but not for a TypedDict on its own.
+    return TypeAdapter(fields | None, config=_CONFIG)
+
+
+def _carried(annotation: object) -> object:
+    if annotation is Any:
+        return JsonValue
+    return annotation if _adapter(annotation) is not None else JsonValue
+
+
+def _adapter(annotation: object) -> TypeAdapter[Any] | None:
+    """An adapter for `annotation`, or `None` where pydantic has no schema for it."""
+    if annotation is Any:
+        return None
+    try:
+        return TypeAdapter(annotation | None, config=_CONFIG)  # type: ignore[operator]
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError):
+        return None
+
+
+_UNTYPED: TypeAdapter[Any] = TypeAdapter(JsonValue)
+_EMPTY: TypeAdapter[dict[str, object] | None] = TypeAdapter(dict[str, object] | None)
+
+
+def _reason(detail: ErrorDetails, name: str) -> str:
+    where = ".".join(str(part) for part in detail["loc"] if part != name)
+    return f"{detail['msg']}{f' (at {where})' if where else ''}"
+
+
+def _named(annotation: object) -> str:
+    if annotation is None or annotation is Any:
+        return "what JSON carries"
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
+def _first_line(error: ValidationError) -> str:
+    detail = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in detail["loc"])
+    return f"{where}: {detail['msg']}" if where else detail["msg"]
+
+
+def _guess(payload: bytes) -> str:
+    if payload.startswith(_PICKLE_MARK):
+        return " (they look pickled, and this docket's codec is json, which never unpickles)"
+    return ""
+
+
+def _shown(payload: bytes) -> str:
+    return repr(payload[:_SHOWN]) + ("…" if len(payload) > _SHOWN else "")

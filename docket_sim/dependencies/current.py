@@ -1,0 +1,114 @@
+"""The attempt's own surroundings as dependencies: docket, worker, execution, key, logger, arguments."""
+
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from docket_sim.dependencies.base import Immediate
+from docket_sim.dependencies.context import AttemptContext
+from docket_sim.errors import DocketError
+from docket_sim.execution import Execution
+
+if TYPE_CHECKING:
+    from docket_sim.docket import Docket
+    from docket_sim.worker import Worker
+
+
+class _CurrentDocket(Immediate["Docket"]):
+    outlives_attempt: ClassVar[bool] = True
+
+    def provide(self, context: AttemptContext, parameter: str) -> "Docket":
+        return context.docket
+
+
+class _CurrentWorker(Immediate["Worker"]):
+    outlives_attempt: ClassVar[bool] = True
+
+    def provide(self, context: AttemptContext, parameter: str) -> "Worker":
+        return context.worker
+
+
+class _CurrentExecution(Immediate[Execution]):
+    def provide(self, context: AttemptContext, parameter: str) -> Execution:
+        return context.execution
+
+
+class _TaskKey(Immediate[str]):
+    def provide(self, context: AttemptContext, parameter: str) -> str:
+        return context.execution.key
+
+
+class _TaskLogger(Immediate["logging.LoggerAdapter[logging.Logger]"]):
+    def provide(
+        self, context: AttemptContext, parameter: str
+    ) -> "logging.LoggerAdapter[logging.Logger]":
+        execution = context.execution
+        return logging.LoggerAdapter(
+            logging.getLogger(f"docket_sim.task.{execution.function_name}"),
+            {
+                "docket": context.docket.name,
+                "worker": context.worker.name,
+                "task": execution.function_name,
+                "key": execution.key,
+                "attempt": execution.attempt,
+            },
+        )
+
+
+class _TaskArgument(Immediate[Any]):
+    def __init__(self, parameter: str | None, *, optional: bool) -> None:
+        self.parameter = parameter
+        self.optional = optional
+
+    def provide(self, context: AttemptContext, parameter: str) -> Any:
+        name = self.parameter or parameter
+        if name in context.arguments:
+            return context.arguments[name]
+        extra = context.arguments.get("**kwargs")
+        if isinstance(extra, dict) and name in extra:
+            return cast("dict[str, Any]", extra)[name]
+        if self.optional:
+            return None
+        known = ", ".join(context.arguments) or "no arguments"
+        raise DocketError(
+            f"{parameter}=TaskArgument({name!r}) expects an argument {name!r} of "
+            f"{context.execution.function_name}, which has {known}. Name one of those, or say "
+            f"optional=True."
+        )
+
+
+def CurrentDocket() -> "Docket":
+    """The docket that the worker works on, to schedule more work."""
+    return cast("Docket", _CurrentDocket())
+
+
+def CurrentWorker() -> "Worker":
+    """The worker that runs the attempt."""
+    return cast("Worker", _CurrentWorker())
+
+
+def CurrentExecution() -> Execution:
+    """The execution that is being run: its key, due time, attempt and arguments."""
+    return cast("Execution", _CurrentExecution())
+
+
+def TaskKey() -> str:
+    """The key of the execution that is being run."""
+    return cast("str", _TaskKey())
+
+
+def TaskLogger() -> "logging.LoggerAdapter[logging.Logger]":
+    """A logger, `docket_sim.task.<name>`, whose records carry the execution.
+
+    Their extra fields: `docket`, `worker`, `task`, `key`, `attempt`.
+    """
+    return cast("logging.LoggerAdapter[logging.Logger]", _TaskLogger())
+
+
+def TaskArgument(parameter: str | None = None, optional: bool = False) -> Any:
+    """One of the task's own arguments, for a dependency of the task.
+
+    Args:
+        parameter: the argument's name; by default that of the parameter that this stands for.
+        optional: give `None` where the task has no such argument, instead of failing.
+    """
+    return cast("Any", _TaskArgument(parameter, optional=optional))

@@ -1,0 +1,61 @@
+"""Walks a plan: fills the slots of one attempt, and reports everything that failed, together."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from docket_sim.dependencies.context import AttemptContext
+from docket_sim.dependencies.plan import Plan, Step, Values
+from docket_sim.errors import DocketError, ResolutionFailed
+
+
+async def resolve(
+    plan: Plan, context: AttemptContext, stack: AsyncExitStack, values: Values
+) -> None:
+    """Fill every slot of `plan` into `values`; what has to be released is pushed on `stack`.
+
+    A step that fails does not stop those that do not need it, so that one report names all
+    failures.
+
+    Raises:
+        ResolutionFailed: one or more steps failed; the group holds what they raised.
+    """
+    failed: set[int] = set()
+    errors: list[tuple[Step, Exception]] = []
+    for slot, step in enumerate(plan.steps):
+        values.append(None)
+        if failed and not failed.isdisjoint(step.needs):
+            failed.add(slot)
+            continue
+        try:
+            values[slot] = await step.fill(context, values, stack)
+        except BaseException as error:  # noqa: BLE001 - a factory may raise anything at all
+            if isinstance(error, asyncio.CancelledError) and _being_cancelled():
+                raise
+            failed.add(slot)
+            errors.append((step, _as_exception(error)))
+    if errors:
+        raise _report(plan, errors)
+
+
+def _report(plan: Plan, errors: list[tuple[Step, Exception]]) -> ResolutionFailed:
+    lines: list[str] = []
+    for step, error in errors:
+        error.add_note(f"raised while resolving {step.path} for {plan.task}")
+        lines.append(f"{step.path}: {type(error).__name__}: {error}")
+    count = f"{len(errors)} dependencies" if len(errors) > 1 else "a dependency"
+    message = f"{count} of {plan.task} failed: {'; '.join(lines)}"
+    return ResolutionFailed(message, [error for _, error in errors])
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """`error`, in a shape that an exception group can hold."""
+    if isinstance(error, Exception):
+        return error
+    wrapped = DocketError(f"a factory raised {error!r}")
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

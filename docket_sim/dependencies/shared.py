@@ -1,0 +1,94 @@
+"""What lives as long as a worker: each `Shared` instance, kept by an asyncio task of its own.
+
+A context manager wants to be left in the task that entered it, and attempts come and go: so a
+keeper enters it, holds it until the worker stops, and leaves it.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from contextvars import copy_context
+from typing import Any
+
+from docket_sim.dependencies.context import AttemptContext
+from docket_sim.dependencies.functional import FactoryDependency, factory_name
+from docket_sim.dependencies.plan import plan_shared
+from docket_sim.dependencies.resolver import resolve
+from docket_sim.errors import ResolutionFailed
+
+
+class SharedScope:
+    """The `Shared` instances of one worker."""
+
+    def __init__(self) -> None:
+        self._keepers: list[_Keeper] = []
+        self._made: list[_Keeper] = []
+        # The worker's own context: an instance must not see the attempt that first asked for it.
+        self._context = copy_context()
+
+    async def get(self, dependency: FactoryDependency, context: AttemptContext) -> Any:
+        """The worker's instance of `dependency`, made if it is not there yet.
+
+        Those who ask while it is being made wait for it; if that fails they all fail, and the next
+        one to ask tries again.
+        """
+        for keeper in self._keepers:
+            if keeper.dependency.same_as(dependency):
+                break
+        else:
+            keeper = _Keeper(dependency)
+            self._keepers.append(keeper)
+            keeper.task = asyncio.get_running_loop().create_task(
+                self._keep(keeper, context),
+                name=f"shared {factory_name(dependency.factory)}",
+                context=self._context.copy(),
+            )
+        return await asyncio.shield(keeper.ready)
+
+    async def close(self) -> None:
+        """Tear down every instance, the last made first.
+
+        Raises:
+            ExceptionGroup: some failed to be torn down; the others were torn down all the same.
+        """
+        errors: list[Exception] = []
+        while self._made:
+            keeper = self._made.pop()
+            keeper.stop.set()
+            try:
+                assert keeper.task is not None
+                await keeper.task
+            except Exception as error:  # noqa: BLE001 - collected, and raised together below
+                errors.append(error)
+        self._keepers.clear()
+        if errors:
+            raise ExceptionGroup("shared dependencies failed to be torn down", errors)
+
+    async def _keep(self, keeper: "_Keeper", context: AttemptContext) -> None:
+        async with AsyncExitStack() as stack:
+            try:
+                values: list[Any] = []
+                await resolve(plan_shared(keeper.dependency), context, stack, values)
+            except BaseException as error:  # noqa: BLE001 - whoever asked for it is to see it
+                self._keepers.remove(keeper)
+                keeper.ready.set_exception(_own_failure(error))
+                return
+            self._made.append(keeper)
+            keeper.ready.set_result(values[-1])
+            await keeper.stop.wait()
+
+
+class _Keeper:
+    """One instance: ready when it is made, and torn down when told to stop."""
+
+    def __init__(self, dependency: FactoryDependency) -> None:
+        self.dependency = dependency
+        self.ready: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.stop = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+
+def _own_failure(error: BaseException) -> BaseException:
+    """The failure itself, where only one thing failed: the attempt's report names the path."""
+    if isinstance(error, ResolutionFailed) and len(error.exceptions) == 1:
+        return error.exceptions[0]
+    return error

@@ -1,0 +1,403 @@
+"""`Docket`: where tasks are registered and calls of them are scheduled."""
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, cast, overload
+
+from docket_sim.clock import Clock, SystemClock, as_utc
+from docket_sim.codec import Codec, TaskCodec, TaskTypes, codec_for
+from docket_sim.dependencies import current_attempt
+from docket_sim.entropy import Entropy, SystemEntropy
+from docket_sim.errors import DocketError, ExecutionCancelled, UnknownTask
+from docket_sim.events import (
+    CancelledWaiting,
+    CancelRequested,
+    Dropped,
+    Event,
+    Observer,
+    Scheduled,
+    Source,
+)
+from docket_sim.execution import (
+    Cause,
+    Disposition,
+    Execution,
+    ExecutionState,
+    Record,
+    TaskCall,
+)
+from docket_sim.logs import LogObserver
+from docket_sim.store import Store, open_store
+from docket_sim.task import Registry, Task, TaskFunction, name_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DocketSnapshot:
+    """A docket at one moment.
+
+    Attributes:
+        taken: when, an aware datetime in UTC.
+        future: what waits, in the order of due times.
+        running: what a worker has.
+        finished: what has ended and is still kept.
+    """
+
+    taken: datetime
+    future: list[Execution]
+    running: list[Execution]
+    finished: list[Execution]
+
+    @property
+    def total_tasks(self) -> int:
+        """How many executions have not ended."""
+        return len(self.future) + len(self.running)
+
+
+class Docket:
+    """Schedules calls of tasks, and looks up what became of them.
+
+    Open it before use:
+
+        async with Docket(name="shop") as docket:
+            await docket.add(charge)(order_id=7)
+
+    Attributes:
+        name: names the docket; two with the same name and URL share what is scheduled.
+        clock: tells the time.
+        entropy: where ids and jitter come from.
+        tasks: the registered tasks by name.
+        dependencies: what the store, once opened, is reached through.
+    """
+
+    def __init__(
+        self,
+        name: str = "docket",
+        url: str | None = None,
+        *,
+        codec: str | Codec = "json",
+        execution_ttl: timedelta = timedelta(minutes=15),
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        store: Store | None = None,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        """
+        Args:
+            name: names the docket.
+            url: where it lives; by default the environment's DOCKET_URL, else `memory://`, which
+                needs nothing and lasts as long as the process.
+            codec: `"json"`, typed by each task's signature; `"pickle"`; or an object with the
+                `Codec` protocol.
+            execution_ttl: how long results are kept after an execution has ended.
+            clock: tells the time; by default the machine's.
+            entropy: where ids and jitter come from; by default the operating system.
+            store: a store to use instead of the one at `url`.
+            observers: who sees every event, besides the log.
+
+        Raises:
+            ValueError: an unknown codec, an unknown URL scheme, or a negative `execution_ttl`.
+        """
+        if execution_ttl < timedelta(0):
+            raise ValueError(f"execution_ttl must not be negative, found {execution_ttl}")
+        self.name = name
+        self.clock: Clock = clock or SystemClock()
+        self.entropy: Entropy = entropy or SystemEntropy()
+        self._store = store or open_store(
+            url or os.environ.get("DOCKET_URL") or "memory://", name, execution_ttl=execution_ttl
+        )
+        self._codec = codec_for(codec)
+        self._registry = Registry(self._codec)
+        self._observers: list[Observer] = [LogObserver(self.describe), *observers]
+        self._open = 0
+
+    async def __aenter__(self) -> Self:
+        """Reach the store.
+
+        Raises:
+            StoreUnavailable: it does not answer.
+        """
+        if self._open == 0:
+            await self._store.open()
+        self._open += 1
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open -= 1
+        if self._open == 0:
+            await self._store.close()
+
+    @property
+    def store(self) -> Store:
+        """Where the docket's calls live; open.
+
+        Raises:
+            DocketError: the docket was not opened.
+        """
+        if not self._open:
+            raise DocketError(
+                f"the docket {self.name!r} is not open: use `async with Docket(...) as docket:`"
+            )
+        return self._store
+
+    @property
+    def tasks(self) -> Mapping[str, TaskFunction]:
+        """The registered functions by name."""
+        return {task.name: task.function for task in self._registry}
+
+    def register(self, function: TaskFunction, names: Iterable[str] | None = None) -> None:
+        """Make `function` a task of this docket, under its own name or under `names`.
+
+        Raises:
+            TypeError: it does not return an awaitable.
+            ValueError: another function has the name, or it has two policies of one kind.
+            CycleError: its dependencies need each other.
+        """
+        for name in names or [None]:
+            self._registry.add(function, name)
+
+    def register_collection(self, path: str) -> None:
+        """Register every function of a collection, given as `module:attribute`.
+
+        Raises:
+            ValueError: the path is not of that form, or names no iterable.
+            ImportError: there is no such module.
+        """
+        module_name, _, attribute = path.partition(":")
+        if not module_name or not attribute:
+            raise ValueError(f"expected a collection as 'module:attribute', found {path!r}")
+        collection = getattr(importlib.import_module(module_name), attribute, None)
+        if not isinstance(collection, Iterable):
+            raise ValueError(f"expected {path!r} to be a list of tasks, found {collection!r}")
+        for function in cast("Iterable[TaskFunction]", collection):
+            self.register(function)
+
+    def task(self, function: TaskFunction | str) -> Task:
+        """The task that `function` is, registered if need be.
+
+        Raises:
+            UnknownTask: a name that no task has.
+        """
+        return self._registry.find(function) if isinstance(function, str) else self._registry.add(
+            function
+        )
+
+    def untyped_codec(self, task: str) -> TaskCodec:
+        """The codec for a task of that name whose signature is not known here."""
+        return self._codec.for_task(TaskTypes(task, {}, Any))
+
+    def unregistered_task(self, function: TaskFunction) -> Task:
+        """`function` as a task that stands under no name of its own."""
+        return Task(function, name_of(function), self._codec)
+
+    @overload
+    def add(
+        self, function: Callable[P, Awaitable[R]], when: datetime | None = None, key: str | None = None
+    ) -> Callable[P, Awaitable[Execution]]: ...
+    @overload
+    def add(
+        self, function: str, when: datetime | None = None, key: str | None = None
+    ) -> Callable[..., Awaitable[Execution]]: ...
+    def add(
+        self,
+        function: TaskFunction | str,
+        when: datetime | None = None,
+        key: str | None = None,
+    ) -> Callable[..., Awaitable[Execution]]:
+        """Schedule a call: `await docket.add(charge, key="order-7")(order_id=7)`.
+
+        Arguments are checked where they are passed. A key that has not ended keeps what it has:
+        the handle then has `Disposition.ALREADY_SCHEDULED`.
+
+        Args:
+            function: a task, registered if need be, or the name of a registered one.
+            when: the due time, an aware datetime; now by default, and for one in the past.
+            key: names the execution; a fresh UUIDv7 by default.
+
+        Returns:
+            A callable with the task's own signature; awaiting its result schedules the call.
+
+        Raises:
+            UnknownTask: no task has that name.
+            ValueError: `when` is naive.
+            TypeError (of the returned callable): the arguments do not fit or cannot travel.
+        """
+        return self._scheduler(function, when, key, replace=False)
+
+    @overload
+    def replace(
+        self, function: Callable[P, Awaitable[R]], when: datetime, key: str
+    ) -> Callable[P, Awaitable[Execution]]: ...
+    @overload
+    def replace(
+        self, function: str, when: datetime, key: str
+    ) -> Callable[..., Awaitable[Execution]]: ...
+    def replace(
+        self, function: TaskFunction | str, when: datetime, key: str
+    ) -> Callable[..., Awaitable[Execution]]:
+        """Schedule a call in place of whatever `key` stands for.
+
+        What waits gives way. What runs goes on to its end, but decides nothing any more, and the
+        replacement runs only after it.
+
+        Args, returns and raises: as `add`.
+        """
+        return self._scheduler(function, when, key, replace=True)
+
+    async def cancel(self, key: str) -> None:
+        """Cancel an execution: one that waits never runs, one that runs is cancelled.
+
+        An unknown key, or one that has ended, is left as it is.
+        """
+        before = await self.store.cancel(key, now=self.now())
+        if before is None or before.state.finished:
+            return
+        if before.state is ExecutionState.RUNNING:
+            self.notify(CancelRequested(self.now(), before.call))
+        else:
+            self.notify(CancelledWaiting(self.now(), before.call))
+
+    async def get_execution(self, key: str) -> Execution | None:
+        """A handle on the execution `key`, or `None` when nothing is known of it."""
+        record = await self.lookup(key)
+        return self._handle(record) if record is not None else None
+
+    async def snapshot(self) -> DocketSnapshot:
+        """Everything in the docket at one moment."""
+        snapshot = await self.store.snapshot(now=self.now())
+        handles = [self._handle(record) for record in snapshot.records]
+        running = [h for h in handles if h.state is ExecutionState.RUNNING]
+        finished = [h for h in handles if h.state.finished]
+        return DocketSnapshot(
+            snapshot.taken,
+            [h for h in handles if h not in running and h not in finished],
+            running,
+            finished,
+        )
+
+    async def clear(self) -> int:
+        """Remove everything that waits, and say how many that were; what runs goes on."""
+        return await self.store.clear(now=self.now())
+
+    def observe(self, observer: Observer) -> None:
+        """Let `observer` see every event from now on."""
+        self._observers.append(observer)
+
+    def notify(self, event: Event) -> None:
+        """Tell the observers. What one of them raises is logged, and ends nothing."""
+        for observer in self._observers:
+            try:
+                observer.notify(event)
+            except Exception:
+                _logger.exception("an observer failed at %r", event)
+
+    # What an Execution looks up.
+
+    def now(self) -> datetime:
+        """The present instant on the docket's clock."""
+        return self.clock.now()
+
+    async def lookup(self, key: str) -> Record | None:
+        """What the store knows of `key`."""
+        return await self.store.get(key, now=self.now())
+
+    def watch(self, key: str) -> AsyncGenerator[Record | None, None]:
+        """What the store knows of `key` now, and again at each change."""
+        return self.store.watch(key, now=self.now())
+
+    def result_of(self, record: Record) -> Any:
+        """What the ended execution returned.
+
+        Raises:
+            Exception: what it raised.
+            ExecutionCancelled: it was cancelled.
+            UnknownTask: the task is not registered here, so its result cannot be read.
+        """
+        if record.state is ExecutionState.CANCELLED:
+            raise ExecutionCancelled(f"{record.call.key!r} ({record.call.task}) was cancelled")
+        codec = self._registry.find(record.call.task).codec
+        if record.error is not None:
+            raise codec.decode_error(record.error)
+        return None if record.result is None else codec.decode_result(record.result)
+
+    def arguments_of(self, call: TaskCall) -> Mapping[str, object]:
+        """The arguments of `call` by name.
+
+        Raises:
+            UnknownTask: the task is not registered here.
+            PayloadError: they cannot be read.
+        """
+        return self._registry.find(call.task).decode(call.arguments)
+
+    def describe(self, call: TaskCall) -> str:
+        """The call as it reads in code; never raises."""
+        try:
+            return self._registry.find(call.task).describe(call.arguments)
+        except UnknownTask:
+            return f"{call.task}(<unknown task>)"
+
+    def _handle(
+        self, record: Record, disposition: Disposition = Disposition.LOADED
+    ) -> Execution:
+        return Execution(
+            self,
+            record.call,
+            record.state,
+            disposition,
+            worker=record.worker,
+            redelivered=record.delivery > 1,
+        )
+
+    def _scheduler(
+        self, function: TaskFunction | str, when: datetime | None, key: str | None, *, replace: bool
+    ) -> Callable[..., Awaitable[Execution]]:
+        task = self.task(function)
+        due = None if when is None else as_utc(when)
+
+        def schedule(*args: Any, **kwargs: Any) -> Awaitable[Execution]:
+            arguments = task.encode(args, kwargs)
+            caller = sys._getframe(1)  # noqa: SLF001 - the stack has no cheaper public reader
+            source = Source(caller.f_code.co_filename, caller.f_lineno)
+            now = self.clock.now()
+            call = TaskCall(
+                key=self.entropy.new_id(now) if key is None else key,
+                task=task.name,
+                arguments=arguments,
+                when=now if due is None else due,
+                cause=_current_cause(),
+            )
+            return self._submit(call, source, replace=replace)
+
+        return schedule
+
+    async def _submit(self, call: TaskCall, source: Source, *, replace: bool) -> Execution:
+        now = self.clock.now()
+        submitted = await self.store.submit(call, now=now, replace=replace)
+        record = submitted.record
+        if submitted.disposition is Disposition.SCHEDULED:
+            self.notify(Scheduled(self.clock.now(), record.call, source, replace))
+        else:
+            self.notify(Dropped(self.clock.now(), call, source))
+        return self._handle(record, submitted.disposition)
+
+
+def _current_cause() -> Cause | None:
+    context = current_attempt.get(None)
+    if context is None:
+        return None
+    return Cause(context.execution.key, context.execution.attempt)

@@ -1,0 +1,64 @@
+"""Everything that is not decided by the program: jitter, and the ids of new executions.
+
+The one file that reads randomness; a lint rule bans it everywhere else.
+"""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Entropy(Protocol):
+    """Where a docket takes its chances from."""
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        ...
+
+    def new_id(self, now: datetime) -> str:
+        """A fresh UUIDv7 whose time is `now`."""
+        ...
+
+
+class SeededEntropy:
+    """The same chances for the same seed, in every process."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        """
+        Args:
+            seed: any integer; `None` takes the seed from the operating system.
+        """
+        self._random = random.Random(seed)
+        self._millisecond = -1
+        self._count = 0
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        return self._random.random()
+
+    def new_id(self, now: datetime) -> str:
+        """A fresh UUIDv7 (RFC 9562, section 5.7) whose time is `now`.
+
+        The twelve bits after the version count the ids of one millisecond (section 6.2, method 1),
+        so ids of one process sort in the order in which they were made.
+        """
+        millisecond = (now - _EPOCH) // _MILLISECOND
+        if millisecond == self._millisecond:
+            self._count += 1
+        else:
+            self._millisecond = millisecond
+            self._count = 0
+        head = f"{millisecond & 0xFFFF_FFFF_FFFF:012x}"
+        count = f"{0x7000 | (self._count & 0xFFF):04x}"
+        tail = f"{0x8000_0000_0000_0000 | self._random.getrandbits(62):016x}"
+        return f"{head[:8]}-{head[8:]}-{count}-{tail[:4]}-{tail[4:]}"
+
+
+class SystemEntropy(SeededEntropy):
+    """Chances from the operating system: different in every process."""
+
+    def __init__(self) -> None:
+        super().__init__(None)

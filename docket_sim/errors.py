@@ -1,0 +1,126 @@
+"""Every error that docket-sim raises, in one tree.
+
+Each message says what was expected, what was found and what to do about it.
+
+    DocketError
+    ├── UnknownTask             a task name that this docket does not know (also a LookupError)
+    ├── CycleError              dependency factories that need each other
+    ├── ResolutionFailed        some dependencies of an attempt failed (also an ExceptionGroup)
+    ├── RetryRequested          raised by `retry.after()` and `retry.at()`
+    ├── PayloadError            bytes that this docket's codec cannot read
+    ├── TaskFailed              a failure whose own class cannot be rebuilt here
+    ├── ExecutionCancelled      the result of an execution that was cancelled
+    ├── ResultExpired           the result of an execution whose record is gone
+    ├── StoreUnavailable        the store did not answer (also a ConnectionError)
+    └── SimulationError         a simulated run that cannot go on
+        ├── Deadlock            nothing can ever happen again
+        ├── Spinning            the run goes on, but time does not
+        ├── EndlessRun          work that keeps scheduling more work
+        ├── ClockHeld           outside work has held virtual time for too long
+        ├── BlockingSleep       `time.sleep()` on the event loop
+        ├── NothingToRun        a step was asked for and there is none
+        └── UnseenFailures      executions failed and nobody looked
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+
+class DocketError(Exception):
+    """The base of every error that docket-sim raises itself."""
+
+
+class UnknownTask(DocketError, LookupError):
+    """A task name that this docket does not know."""
+
+
+class CycleError(DocketError):
+    """Dependency factories that need each other; the message draws the cycle as a path."""
+
+
+class ResolutionFailed(DocketError, ExceptionGroup[Exception]):
+    """One or more dependencies of an attempt failed, so the task's body did not run.
+
+    The group holds the original exceptions, each with a note that names the parameter and the
+    path of factories that led to it; `str()` of the group names them all.
+    """
+
+    def __new__(cls, message: str, errors: Sequence[Exception]) -> Self:
+        return super().__new__(cls, message, errors)
+
+    def derive(self, errors: Sequence[Exception], /) -> "ResolutionFailed":
+        return ResolutionFailed(self.message, errors)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class RetryRequested(DocketError):
+    """Raised by `Retry.after()` and `Retry.at()` to end the attempt and ask for another one."""
+
+
+class PayloadError(DocketError):
+    """Bytes that this docket's codec cannot read: truncated, foreign, or of another codec."""
+
+
+class TaskFailed(DocketError):
+    """A remote failure whose own class cannot be rebuilt in this process.
+
+    Attributes:
+        type_name: the qualified name of the exception's class, such as `shop.errors:CardDeclined`.
+        message: what `str()` of the exception gave.
+        remote_traceback: the traceback's text, as the worker saw it.
+    """
+
+    def __init__(self, type_name: str, message: str, remote_traceback: str = "") -> None:
+        super().__init__(type_name, message, remote_traceback)
+        self.type_name = type_name
+        self.message = message
+        self.remote_traceback = remote_traceback
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message}" if self.message else self.type_name
+
+
+class ExecutionCancelled(DocketError):
+    """The execution whose result was asked for was cancelled."""
+
+
+class ResultExpired(DocketError):
+    """The record of the execution is gone: `execution_ttl` has passed, or it never was."""
+
+
+class StoreUnavailable(DocketError, ConnectionError):
+    """The store did not answer; whether the call was applied is unknown."""
+
+
+class SimulationError(DocketError):
+    """A simulated run that cannot go on."""
+
+
+class Deadlock(SimulationError):
+    """Nothing can ever happen again; the message names who waits and where."""
+
+
+class Spinning(SimulationError):
+    """The event loop keeps running callbacks while virtual time stands still."""
+
+
+class EndlessRun(SimulationError):
+    """Work kept scheduling more work beyond the run's bound."""
+
+
+class ClockHeld(SimulationError):
+    """Threads or other outside work held virtual time longer than the patience in real time."""
+
+
+class BlockingSleep(SimulationError):
+    """`time.sleep()` was called on the thread of a running virtual loop."""
+
+
+class NothingToRun(SimulationError):
+    """`run_next()` was asked for a step, but nothing is scheduled."""
+
+
+class UnseenFailures(SimulationError, AssertionError):
+    """Executions ended failed during a simulation and were not acknowledged."""

@@ -1,0 +1,115 @@
+"""What happens in a docket, as values. Logs, metrics and timelines observe; the core does not know them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from docket_sim.execution import ExecutionState, TaskCall
+
+
+class Source(NamedTuple):
+    """The line of code that scheduled something."""
+
+    filename: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to one execution.
+
+    Attributes:
+        at: when, on the docket's clock.
+        call: the execution, as it was then.
+    """
+
+    at: datetime
+    call: TaskCall
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled(Event):
+    """A call was accepted; `call.cause` tells which attempt made it, `source` from which line."""
+
+    source: Source | None = None
+    replaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(Event):
+    """A call was not accepted, because its key is taken."""
+
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested(Event):
+    """A running execution was cancelled; its worker has yet to end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEvent(Event):
+    """Something that happened to one attempt on one worker."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started(AttemptEvent):
+    """An attempt began. A `delivery` above 1 means that this attempt had begun before."""
+
+    delivery: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Retried(AttemptEvent):
+    """An attempt failed, and another one is due at `when`."""
+
+    error: BaseException
+    when: datetime
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(AttemptEvent):
+    """An attempt was the last of its run.
+
+    `state` is `COMPLETED`, `FAILED` or `CANCELLED`. `next_run` is set when a perpetual goes on: the
+    run is over, the execution is not.
+    """
+
+    state: ExecutionState
+    error: BaseException | None = None
+    timed_out: bool = False
+    next_run: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledWaiting(Event):
+    """An execution was cancelled before it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released(AttemptEvent):
+    """The worker could not run it and left it for others until `when`."""
+
+    error: BaseException
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded(AttemptEvent):
+    """An attempt ended, but its key had been replaced: what it decided is void."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost(AttemptEvent):
+    """An attempt's claim had gone to another worker: what it decided is void."""
+
+
+class Observer(Protocol):
+    """Sees every event of a docket, in order, at the instant when it happens."""
+
+    def notify(self, event: Event) -> None:
+        """Take note of `event`. Must not block; what it raises is logged and ignored."""
+        ...

@@ -1,0 +1,86 @@
+"""The log as an observer: one line for each thing that happens, with the execution in its fields."""
+
+import logging
+from collections.abc import Callable
+
+from docket_sim.events import (
+    Event,
+    Finished,
+    LeaseLost,
+    Released,
+    Retried,
+    Scheduled,
+    Started,
+    Superseded,
+)
+from docket_sim.execution import ExecutionState, TaskCall
+
+_logger = logging.getLogger("docket_sim")
+
+
+class LogObserver:
+    """Writes events to the logger `docket_sim`.
+
+    Each record carries `key`, `task`, `attempt` and, where there is one, `worker`. Failures are
+    errors with their traceback, retries warnings, the course of things is debug and info.
+    """
+
+    def __init__(self, describe: Callable[[TaskCall], str]) -> None:
+        """
+        Args:
+            describe: gives a call as it reads in code.
+        """
+        self._describe = describe
+
+    def notify(self, event: Event) -> None:
+        """Write `event`, if its level is wanted."""
+        level = _level(event)
+        if not _logger.isEnabledFor(level):
+            return
+        call = event.call
+        extra = {"key": call.key, "task": call.task, "attempt": call.attempt}
+        worker = getattr(event, "worker", None)
+        if worker is not None:
+            extra["worker"] = worker
+        error = getattr(event, "error", None)
+        _logger.log(
+            level,
+            "%s %s [%s]%s",
+            _verb(event),
+            self._describe(call),
+            call.key,
+            _details(event),
+            exc_info=error if level >= logging.WARNING else None,
+            extra=extra,
+        )
+
+
+def _level(event: Event) -> int:
+    match event:
+        case Finished(state=ExecutionState.FAILED):
+            return logging.ERROR
+        case Retried() | LeaseLost() | Released():
+            return logging.WARNING
+        case Finished() | Superseded():
+            return logging.INFO
+        case _:
+            return logging.DEBUG
+
+
+def _verb(event: Event) -> str:
+    return event.state.value if isinstance(event, Finished) else type(event).__name__.lower()
+
+
+def _details(event: Event) -> str:
+    match event:
+        case Scheduled():
+            return f" for {event.call.when.isoformat()}"
+        case Started():
+            redelivered = f", delivery {event.delivery}" if event.delivery > 1 else ""
+            return f" attempt {event.call.attempt}{redelivered}"
+        case Retried() | Released():
+            return f": {event.error!r}; again at {event.when.isoformat()}"
+        case Finished(error=error) if error is not None:
+            return f": {error!r}"
+        case _:
+            return ""

@@ -1,0 +1,37 @@
+"""How a worker behaves, in one value that `Worker` and every command line read alike."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker behaves.
+
+    Attributes:
+        concurrency: how many attempts may run at once.
+        redelivery_timeout: how long a claim lasts unless renewed; when a worker dies, its work is
+            taken over this long after its last renewal.
+        reconnection_delay: how long to wait before asking a store again that did not answer.
+        max_deliveries: how often one attempt may be handed to a worker before its execution is
+            taken for poison and ends failed.
+        schedule_automatic_tasks: whether `Perpetual(automatic=True)` tasks are scheduled when the
+            worker starts.
+
+    Raises:
+        ValueError: a value that cannot work; the message names it.
+    """
+
+    concurrency: int = 10
+    redelivery_timeout: timedelta = timedelta(minutes=5)
+    reconnection_delay: timedelta = timedelta(seconds=5)
+    max_deliveries: int = 5
+    schedule_automatic_tasks: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "max_deliveries"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+        for name in ("redelivery_timeout", "reconnection_delay"):
+            if getattr(self, name) <= timedelta(0):
+                raise ValueError(f"{name} must be longer than zero, found {getattr(self, name)}")

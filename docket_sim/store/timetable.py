@@ -1,0 +1,109 @@
+"""Entries of the memory store by instant: a heap whose stale items are dropped when they surface."""
+
+import heapq
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from docket_sim.execution import ExecutionState, Record, TaskCall
+from docket_sim.store.base import Claim
+
+_tickets = count(1)
+
+
+class Entry:
+    """What the memory store keeps of one key.
+
+    An entry stands in at most one timetable: that of due times, that of one worker's leases, or
+    that of records to be forgotten. `place` and `ticket` say in which, and with which of its items.
+    """
+
+    __slots__ = (
+        "call",
+        "cancel_requested",
+        "delivery",
+        "error",
+        "finished_at",
+        "lease",
+        "place",
+        "result",
+        "started_at",
+        "state",
+        "ticket",
+        "worker",
+    )
+
+    def __init__(self, call: TaskCall, state: ExecutionState) -> None:
+        self.call = call
+        self.state = state
+        self.lease: Claim | None = None
+        self.delivery = 0
+        self.cancel_requested = False
+        self.worker: str | None = None
+        self.started_at: datetime | None = None
+        self.finished_at: datetime | None = None
+        self.result: bytes | None = None
+        self.error: bytes | None = None
+        self.place: Timetable | None = None
+        self.ticket = 0
+
+    def begin(self, call: TaskCall, state: ExecutionState) -> None:
+        """Start a new generation of the key."""
+        self.call = call
+        self.state = state
+        self.delivery = 0
+        self.finished_at = self.result = self.error = None
+
+    def record(self, now: datetime) -> Record:
+        """The entry as others see it at `now`."""
+        state = self.state
+        if state is ExecutionState.SCHEDULED and self.call.when <= now:
+            state = ExecutionState.QUEUED
+        return Record(
+            call=self.call,
+            state=state,
+            delivery=self.delivery,
+            worker=self.worker,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            result=self.result,
+            error=self.error,
+            cancel_requested=self.cancel_requested,
+        )
+
+
+class Timetable:
+    """Entries by instant; those of one instant in the order in which they were put."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, int, Entry]] = []
+
+    def put(self, when: datetime, entry: Entry) -> None:
+        """Place `entry` here at `when`, and take it from wherever it was."""
+        entry.place = self
+        entry.ticket = ticket = next(_tickets)
+        heapq.heappush(self._heap, (when, ticket, entry))
+
+    def first(self) -> datetime | None:
+        """The earliest instant, or `None` when nothing is here."""
+        heap = self._heap
+        while heap:
+            when, ticket, entry = heap[0]
+            if entry.ticket == ticket and entry.place is self:
+                return when
+            heapq.heappop(heap)
+        return None
+
+    def take(self, now: datetime) -> Entry | None:
+        """Remove and return the earliest entry, if its instant has come."""
+        when = self.first()
+        if when is None or when > now:
+            return None
+        _, _, entry = heapq.heappop(self._heap)
+        entry.place = None
+        return entry
+
+    def __iter__(self) -> Iterator[Entry]:
+        items: list[tuple[datetime, int, Any]] = sorted(self._heap)
+        return (entry for _, ticket, entry in items if entry.ticket == ticket)

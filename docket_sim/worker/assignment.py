@@ -1,0 +1,142 @@
+"""From a claim to what is to be run for it, or to the reason why it cannot be."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from docket_sim.codec import TaskCodec
+from docket_sim.dependencies import AnyDependency, AttemptContext, Plan, SharedScope
+from docket_sim.docket import Docket
+from docket_sim.errors import DocketError, PayloadError, UnknownTask
+from docket_sim.execution import Execution, ExecutionState, Refused
+from docket_sim.perform import Assignment
+from docket_sim.store import Claim
+from docket_sim.task import Task, TaskFunction
+
+if TYPE_CHECKING:
+    from docket_sim.worker.worker import Worker
+
+
+class Assigner:
+    """Turns the claims of one worker into assignments."""
+
+    def __init__(
+        self,
+        docket: Docket,
+        *,
+        dependencies: Mapping[str, AnyDependency],
+        fallback: TaskFunction | None,
+        max_deliveries: int,
+    ) -> None:
+        """
+        Args:
+            docket: whose tasks are run.
+            dependencies: what the worker adds to every task.
+            fallback: what runs for a task that the docket does not know.
+            max_deliveries: how often one attempt may be delivered.
+
+        Raises:
+            ValueError: a task and the worker both have a policy of one kind.
+        """
+        self._docket = docket
+        self._dependencies = dependencies
+        self._fallback = fallback
+        self._max_deliveries = max_deliveries
+        self._plans: dict[Task, Plan] = {}
+        for name in docket.tasks:
+            self._plan(docket.task(name))
+
+    def assign(
+        self, claim: Claim, worker: "Worker", shared: SharedScope
+    ) -> tuple[Assignment | Refused, TaskCodec]:
+        """What to run for `claim`, and the codec for what comes of it."""
+        call = claim.call
+        if claim.delivery > self._max_deliveries:
+            return self._poison(claim), self._docket.untyped_codec(call.task)
+        try:
+            task = self._docket.task(call.task)
+        except UnknownTask as error:
+            return self._unknown(claim, error, worker, shared)
+        try:
+            arguments = task.decode(call.arguments)
+            given = task.given_in(arguments)
+            plan = task.plan_with(self._dependencies, given) if given else self._plan(task)
+        except Exception as error:  # noqa: BLE001 - decoding builds the user's own classes
+            return Refused(_refusal(error)), task.codec
+        context = self._context(claim, worker, shared, task, arguments)
+        return (
+            Assignment(task.function, plan, task.codec, context, task.signature.spread, arguments),
+            task.codec,
+        )
+
+    def _context(
+        self,
+        claim: Claim,
+        worker: "Worker",
+        shared: SharedScope,
+        task: Task,
+        arguments: Mapping[str, object],
+    ) -> AttemptContext:
+        docket = self._docket
+        execution = Execution(
+            docket,
+            claim.call,
+            ExecutionState.RUNNING,
+            worker=claim.worker,
+            redelivered=claim.delivery > 1,
+        )
+        return AttemptContext(
+            docket=docket,
+            worker=worker,
+            execution=execution,
+            arguments=task.signature.with_defaults(arguments),
+            now=docket.now,
+            entropy=docket.entropy,
+            encode_arguments=task.encode,
+            shared=shared,
+        )
+
+    def _plan(self, task: Task) -> Plan:
+        if not self._dependencies:
+            return task.plan
+        plan = self._plans.get(task)
+        if plan is None:
+            plan = self._plans[task] = task.plan_with(self._dependencies)
+        return plan
+
+    def _poison(self, claim: Claim) -> Refused:
+        return Refused(
+            DocketError(
+                f"{self._docket.describe(claim.call)} was handed to a worker "
+                f"{self._max_deliveries} times, and none of them reported back: it seems to take "
+                f"its worker down. Look for what kills the process, then schedule it again."
+            )
+        )
+
+    def _unknown(
+        self, claim: Claim, error: UnknownTask, worker: "Worker", shared: SharedScope
+    ) -> tuple[Assignment | Refused, TaskCodec]:
+        codec = self._docket.untyped_codec(claim.call.task)
+        if self._fallback is None:
+            return Refused(error, elsewhere=claim.delivery < self._max_deliveries), codec
+        task = self._docket.unregistered_task(self._fallback)
+        try:
+            arguments = codec.decode_arguments(claim.call.arguments)
+        except PayloadError as unreadable:
+            return Refused(unreadable), codec
+        context = self._context(claim, worker, shared, task, arguments)
+        plan = self._plan(task)
+        return Assignment(task.function, plan, codec, context, _spread_all, arguments), codec
+
+
+def _spread_all(arguments: Mapping[str, object]) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments of an unknown signature: what is not known to be positional goes by keyword."""
+    keywords: dict[str, Any] = dict(arguments)
+    rest: Any = keywords.pop("*args", ())
+    extra: Any = keywords.pop("**kwargs", {})
+    return list(rest), {**keywords, **extra}
+
+
+def _refusal(error: Exception) -> Exception:
+    if isinstance(error, PayloadError):
+        return error
+    return PayloadError(f"the arguments cannot be rebuilt: {type(error).__name__}: {error}")

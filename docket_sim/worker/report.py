@@ -1,0 +1,46 @@
+"""From what became of an attempt to the event that tells of it."""
+
+from datetime import datetime
+
+from docket_sim.events import (
+    Event,
+    Finished,
+    LeaseLost,
+    Released,
+    Retried,
+    Superseded,
+)
+from docket_sim.execution import (
+    ExecutionState,
+    Failed,
+    Finish,
+    Reason,
+    Refused,
+)
+from docket_sim.perform import Performed
+from docket_sim.store import Claim, Settled
+
+
+def report(claim: Claim, performed: Performed, settled: Settled, now: datetime) -> Event:
+    """The event for an attempt whose settlement the store has answered."""
+    call, worker = claim.call, claim.worker
+    match settled:
+        case Settled.SUPERSEDED:
+            return Superseded(now, call, worker)
+        case Settled.LOST:
+            return LeaseLost(now, call, worker)
+        case Settled.CANCELLED:
+            return Finished(now, call, worker, ExecutionState.CANCELLED)
+        case Settled.APPLIED:
+            pass
+    outcome, settlement = performed.outcome, performed.settlement
+    error = outcome.error if isinstance(outcome, Failed | Refused) else None
+    timed_out = isinstance(outcome, Failed) and outcome.timed_out
+    if isinstance(settlement, Finish):
+        return Finished(now, call, worker, settlement.state, error, timed_out)
+    if error is not None and settlement.reason is Reason.RETRY:
+        return Retried(now, call, worker, error, settlement.when, timed_out)
+    if error is not None and settlement.reason is Reason.RELEASE:
+        return Released(now, call, worker, error, settlement.when)
+    state = ExecutionState.COMPLETED if error is None else ExecutionState.FAILED
+    return Finished(now, call, worker, state, error, timed_out, next_run=settlement.when)
