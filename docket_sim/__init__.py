@@ -1,0 +1,118 @@
+"""Background tasks with dependency injection, and the laboratory in which they are tested.
+
+The rooms, from the ground up; each imports only from its own floor and below:
+
+    8  cli           pytest_docket                                  (the user's doors)
+    7  simulation    virtual time, timeline, driving verbs          (the laboratory)
+    6  worker        claims, performs, settles
+    5  docket, logs  registers tasks, schedules calls
+    4  perform, task one attempt, from arguments to a settlement
+    3  dependencies  Depends, Retry, Timeout, ...; plans and their resolution
+    2  store         where calls live: the protocol, and the one in memory
+    1  errors, clock, entropy, events, codec, execution, settings   (values)
+"""
+
+from docket_sim.clock import Clock, SystemClock, VirtualClock
+from docket_sim.codec import Codec
+from docket_sim.dependencies import (
+    CurrentDocket,
+    CurrentExecution,
+    CurrentWorker,
+    Dependency,
+    Depends,
+    ExponentialRetry,
+    Perpetual,
+    Retry,
+    Shared,
+    TaskArgument,
+    TaskKey,
+    TaskLogger,
+    Timeout,
+    current_attempt,
+)
+from docket_sim.docket import Docket, DocketSnapshot
+from docket_sim.entropy import Entropy
+from docket_sim.errors import (
+    BlockingSleep,
+    ClockHeld,
+    CycleError,
+    Deadlock,
+    DocketError,
+    EndlessRun,
+    ExecutionCancelled,
+    NothingToRun,
+    PayloadError,
+    ResolutionFailed,
+    ResultExpired,
+    RetryRequested,
+    SimulationError,
+    Spinning,
+    StoreUnavailable,
+    TaskFailed,
+    UnknownTask,
+    UnseenFailures,
+)
+from docket_sim.events import Event, Observer
+from docket_sim.execution import Disposition, Execution, ExecutionState, TaskCall
+from docket_sim.settings import WorkerSettings
+from docket_sim.simulation import Moment, Simulation, Tally, Timeline, VirtualLoop, simulate
+from docket_sim.store import MemoryStore, Store
+from docket_sim.worker import Worker
+
+__all__ = [
+    "BlockingSleep",
+    "Clock",
+    "ClockHeld",
+    "Codec",
+    "CurrentDocket",
+    "CurrentExecution",
+    "CurrentWorker",
+    "CycleError",
+    "Deadlock",
+    "Dependency",
+    "Depends",
+    "Disposition",
+    "Docket",
+    "DocketError",
+    "DocketSnapshot",
+    "EndlessRun",
+    "Entropy",
+    "Event",
+    "Execution",
+    "ExecutionCancelled",
+    "ExecutionState",
+    "ExponentialRetry",
+    "MemoryStore",
+    "Moment",
+    "NothingToRun",
+    "Observer",
+    "PayloadError",
+    "Perpetual",
+    "ResolutionFailed",
+    "ResultExpired",
+    "Retry",
+    "RetryRequested",
+    "Shared",
+    "Simulation",
+    "SimulationError",
+    "Spinning",
+    "Store",
+    "StoreUnavailable",
+    "SystemClock",
+    "Tally",
+    "TaskArgument",
+    "TaskCall",
+    "TaskFailed",
+    "TaskKey",
+    "TaskLogger",
+    "Timeline",
+    "Timeout",
+    "UnknownTask",
+    "UnseenFailures",
+    "VirtualClock",
+    "VirtualLoop",
+    "Worker",
+    "WorkerSettings",
+    "current_attempt",
+    "simulate",
+]

@@ -105,6 +105,11 @@ class Worker:
         """How many attempts may run at once."""
         return self.settings.concurrency
 
+    @property
+    def in_hand(self) -> int:
+        """How many attempts are running."""
+        return len(self._leases) if self._resources is not None else 0
+
     async def __aenter__(self) -> Self:
         self._resources = AsyncExitStack()
         self._shared = SharedScope()

@@ -1,0 +1,11 @@
+"""The laboratory: the engine on a virtual clock, in a world of its own."""
+
+from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.simulation import Simulation
+from docket_sim.simulation.tally import Tally
+from docket_sim.simulation.timeline import Moment, Timeline
+
+__all__ = ["Moment", "Simulation", "Tally", "Timeline", "VirtualLoop", "simulate"]
+
+simulate = Simulation
+"""A simulation, to be entered: `with simulate() as sim`."""

@@ -1,0 +1,105 @@
+"""One call of a driving verb: what it waits for, what stops it, and what it brought about."""
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from docket_sim.errors import EndlessRun
+from docket_sim.events import AttemptEvent, Event, Started
+from docket_sim.execution import TaskCall
+from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.timeline import Timeline, short
+
+
+class Drive:
+    """Watches what happens while one verb drives the simulation.
+
+    Attributes:
+        first_end: done when an attempt that began in this drive has ended.
+    """
+
+    def __init__(
+        self, verb: str, timeline: Timeline, loop: VirtualLoop, *, limit: int, per_instant: bool
+    ) -> None:
+        """
+        Args:
+            verb: the verb's name, for messages.
+            timeline: where the run is noted.
+            loop: the run's loop.
+            limit: how many follow-up runs there may be.
+            per_instant: whether they are counted afresh at each instant.
+        """
+        self._verb = verb
+        self._timeline = timeline
+        self._limit = limit
+        self._per_instant = per_instant
+        self._first_event = len(timeline.events)
+        self._begun: set[str] = set()
+        self._follow_ups: Counter[str] = Counter()
+        self._counted_at: datetime | None = None
+        self._last_keys: dict[str, tuple[str, datetime]] = {}
+        self._interval: timedelta | None = None
+        self._stopped: asyncio.Future[None] = loop.create_future()
+        self.first_end: asyncio.Future[None] = loop.create_future()
+
+    @property
+    def events(self) -> list[Event]:
+        """What has happened in this drive."""
+        return self._timeline.events[self._first_event :]
+
+    def notify(self, event: Event) -> None:
+        """Take note of what happened."""
+        match event:
+            case Started(call=call):
+                self._count(call, event.at)
+                self._begun.add(call.key)
+            case AttemptEvent(call=call):
+                if call.key in self._begun and not self.first_end.done():
+                    self.first_end.set_result(None)
+            case _:
+                pass
+
+    def stop(self, error: BaseException) -> None:
+        """End the drive with `error`."""
+        if not self._stopped.done():
+            self._stopped.set_exception(error)
+
+    async def until(self, condition: asyncio.Future[Any]) -> None:
+        """Wait for `condition`.
+
+        Raises:
+            EndlessRun: there were more follow-up runs than the limit allows.
+            Exception: what else the drive was stopped with.
+        """
+        await asyncio.wait([condition, self._stopped], return_when=asyncio.FIRST_COMPLETED)
+        if self._stopped.done():
+            condition.cancel()
+            self._stopped.result()
+
+    def _count(self, call: TaskCall, now: datetime) -> None:
+        if call.cause is None and call.attempt == 1 and call.key not in self._begun:
+            return
+        if self._per_instant and now != self._counted_at:
+            self._follow_ups.clear()
+            self._counted_at = now
+        self._follow_ups[call.task] += 1
+        if call.task in self._last_keys:
+            self._interval = now - self._last_keys[call.task][1]
+        self._last_keys[call.task] = (call.key, now)
+        if self._follow_ups.total() > self._limit:
+            self.stop(EndlessRun(self._endless(now)))
+
+    def _endless(self, now: datetime) -> str:
+        task, runs = self._follow_ups.most_common(1)[0]
+        key, _ = self._last_keys[task]
+        every = "" if self._interval is None else f", the last two {short(self._interval)} apart"
+        where = " at this instant" if self._per_instant else ""
+        return (
+            f"{self._verb} stopped after {self._limit:,} follow-up runs{where}, at "
+            f"{now.isoformat()} (+{short(now - self._timeline.start)}): {task} keeps coming back, "
+            f"{runs:,} of those runs are its{every} (last key {key!r}).\n"
+            f"Bound it: sim.run_for(timedelta(...)) or sim.run_until(when) stop at an instant, "
+            f"worker.run_at_most({{{task!r}: n}}) after n runs, {self._verb[:-1]}limit=n) allows "
+            f"more; in the task, Perpetual.cancel() or Retry(attempts=n) ends it."
+        )

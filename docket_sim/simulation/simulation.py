@@ -1,0 +1,394 @@
+"""`Simulation`: a docket, its workers, a loop and a clock of their own, and the verbs that drive them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from contextvars import copy_context
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from docket_sim.clock import VirtualClock, as_utc
+from docket_sim.clock.virtual import DEFAULT_START
+from docket_sim.codec import Codec
+from docket_sim.docket import Docket
+from docket_sim.entropy import SeededEntropy
+from docket_sim.errors import NothingToRun, SimulationError, UnseenFailures
+from docket_sim.events import Event, Finished, Retried, Scheduled
+from docket_sim.execution import ExecutionState
+from docket_sim.simulation.drive import Drive
+from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.sleep import SleepGuard
+from docket_sim.simulation.tally import Tally
+from docket_sim.simulation.timeline import Timeline, error_text, short
+from docket_sim.simulation.turnstile import Turnstile
+from docket_sim.simulation.wall import FrozenWall
+from docket_sim.store import Listener, MemoryStore
+from docket_sim.task import TaskFunction
+from docket_sim.worker import Worker
+
+R = TypeVar("R")
+
+DEFAULT_LIMIT = 10_000
+
+
+class Simulation:
+    """A world of its own: the engine on virtual time.
+
+    Work runs only while one of the verbs drives it: `run_due`, `run_next`, `run_until_idle`,
+    `run_for`, `run_until`. Each runs follow-up work as well, and returns a `Tally`. They are
+    awaited on the simulation's loop; `run` brings you there from ordinary code:
+
+        with simulate() as sim:
+            sim.run(sim.docket.add(charge)(order_id=7))
+            assert sim.run(sim.run_until_idle()) == Tally(succeeded=1)
+
+    Attributes:
+        docket: where the tasks under test are scheduled.
+        clock: the virtual time.
+        loop: the event loop.
+        timeline: what has happened so far.
+        seed: what ids and jitter are drawn from.
+        allow_failures: whether executions may end failed without anyone looking.
+    """
+
+    def __init__(
+        self,
+        *,
+        start: datetime = DEFAULT_START,
+        seed: int = 0,
+        tasks: Iterable[TaskFunction] | str = (),
+        workers: int = 1,
+        concurrency: int = 10,
+        dependencies: Any = None,
+        codec: str | Codec = "json",
+        execution_ttl: timedelta = timedelta(minutes=15),
+        freeze: bool = True,
+        allow_failures: bool = False,
+        patience: float = 5.0,
+    ) -> None:
+        """
+        Args:
+            start: the first instant, an aware datetime.
+            seed: what ids and jitter are drawn from; the same seed gives the same run.
+            tasks: tasks to register, or a collection's path as `module:attribute`.
+            workers: how many workers there are.
+            concurrency: how many attempts each may run at once.
+            dependencies: what each worker adds to every task, as for `Worker`.
+            codec: as for `Docket`.
+            execution_ttl: as for `Docket`.
+            freeze: whether user code sees virtual time in `datetime.now()`, `time.time()` and
+                `time.monotonic()`; needs freezegun.
+            allow_failures: whether executions may end failed without anyone looking.
+            patience: how many seconds of real time threads may hold virtual time.
+
+        Raises:
+            ValueError: a naive `start`, or no workers.
+        """
+        if workers < 1:
+            raise ValueError(f"a simulation needs at least 1 worker, found {workers}")
+        self.seed = seed
+        self.allow_failures = allow_failures
+        self.clock = VirtualClock(start)
+        self.loop = VirtualLoop(self.clock, patience=patience)
+        self._turnstile = Turnstile(MemoryStore(execution_ttl=execution_ttl))
+        self.docket = Docket(
+            "simulation",
+            codec=codec,
+            clock=self.clock,
+            entropy=SeededEntropy(seed),
+            store=self._turnstile,
+        )
+        self.timeline = Timeline(self.clock.start, self.docket.describe)
+        self.docket.observe(self)
+        self._register(tasks)
+        self._worker_options = {"concurrency": concurrency, "dependencies": dependencies}
+        self._names = [f"worker-{number}" for number in range(1, workers + 1)]
+        self._turnstile.gated.update(self._names)
+        self._workers: list[Worker] = []
+        self._working: list[asyncio.Task[None]] = []
+        self._drive: Drive | None = None
+        self._failures: list[Finished] = []
+        self._running = 0
+        self._broken: SimulationError | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._outside = ExitStack()
+        self._context = copy_context()
+        self._freeze = freeze
+
+    # Entering and leaving.
+
+    def __enter__(self) -> Self:
+        with ExitStack() as entering:
+            entering.callback(self.loop.close)
+            if self._freeze:
+                entering.enter_context(FrozenWall(self.clock))
+            entering.enter_context(SleepGuard(self._note_broken))
+            self.run(self.docket.__aenter__())
+            self._outside = entering.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._outside:
+            # A world that is stuck cannot be left in order; what it is stuck on was reported.
+            with contextlib.suppress(SimulationError):
+                self.run(self._leave())
+        if exc_value is None:
+            self.check()
+
+    def run(self, awaitable: Awaitable[R]) -> R:
+        """Await something on the simulation's loop, from ordinary code, and return its result.
+
+        Time moves as far as that needs. Tasks of the docket do not run meanwhile, unless what is
+        awaited is one of the verbs.
+
+        Raises:
+            Deadlock: nothing can ever happen again.
+            Spinning: the run goes on, but time does not.
+            ClockHeld: a thread or child process took too long.
+        """
+        __tracebackhide__ = True
+        task = self.loop.create_task(_awaited(awaitable), name="main", context=self._context)
+        try:
+            return self.loop.run_until_complete(task)
+        except SimulationError as stuck:
+            if task.done():
+                raise
+            # It comes from the loop itself, whose frames say nothing that the message does not.
+            raise stuck.with_traceback(None) from None
+
+    def check(self) -> None:
+        """Say so if executions have ended failed and nobody has acknowledged it.
+
+        Raises:
+            UnseenFailures: that is so, and `allow_failures` is not set.
+        """
+        if self._broken is not None:
+            broken, self._broken = self._broken, None
+            raise broken
+        if self._failures and not self.allow_failures:
+            failures = self.acknowledge_failures()
+            lines = [
+                f"  {self.docket.describe(failure.call)} [{failure.call.key}] at "
+                f"+{short(failure.at - self.clock.start)}, attempt {failure.call.attempt}: "
+                f"{error_text(failure.error) if failure.error else ''}"
+                for failure in failures
+            ]
+            count = f"{len(failures)} executions" if len(failures) > 1 else "an execution"
+            raise UnseenFailures(
+                f"{count} ended failed, and nothing acknowledged it:\n"
+                + "\n".join(lines)
+                + "\nIf that is meant, say sim.acknowledge_failures(), or allow_failures=True."
+            ) from failures[0].error
+
+    # Driving.
+
+    async def run_due(self, *, limit: int = DEFAULT_LIMIT) -> Tally:
+        """Run what is due now, and what that schedules for now; the clock stays.
+
+        A body that waits for time to pass is left running: `Tally.running` counts it.
+
+        Args:
+            limit: how many follow-up runs there may be.
+
+        Raises:
+            EndlessRun: there were more.
+        """
+        async with self._driving("run_due()", limit, per_instant=True) as drive:
+            await drive.until(self.loop.settled())
+        return self._tally(drive)
+
+    async def run_next(self) -> Tally:
+        """Move to the next due time, and run one attempt to its end.
+
+        Raises:
+            NothingToRun: nothing is scheduled.
+        """
+        outlook = await self._turnstile.outstanding(self.clock.now())
+        if outlook.next_due is None:
+            raise NothingToRun(
+                "run_next() expects something to be scheduled, found "
+                + (f"{outlook.outstanding} running" if outlook.outstanding else "nothing")
+                + ". Add work first, or use a verb that may find nothing, such as run_due()."
+            )
+        async with self._driving("run_next()", DEFAULT_LIMIT, tickets=1) as drive:
+            await drive.until(drive.first_end)
+        return self._tally(drive)
+
+    async def run_until_idle(self, *, limit: int = DEFAULT_LIMIT) -> Tally:
+        """Run everything that is scheduled, all of the future included, until nothing is left.
+
+        Args:
+            limit: how many follow-up runs (retries, next runs of perpetuals, and what tasks
+                schedule) there may be.
+
+        Raises:
+            EndlessRun: there were more; the message names the task that keeps coming back.
+        """
+        async with self._driving("run_until_idle()", limit) as drive:
+            while (await self._turnstile.outstanding(self.clock.now())).outstanding:
+                self._drained = self.loop.create_future()
+                await drive.until(self._drained)
+            await drive.until(self.loop.settled())
+        return self._tally(drive)
+
+    async def run_for(self, duration: timedelta, *, limit: int = DEFAULT_LIMIT) -> Tally:
+        """Run what becomes due within `duration`, and move the clock that far.
+
+        Args:
+            duration: how much virtual time is to pass.
+            limit: how many follow-up runs there may be at one instant.
+
+        Raises:
+            ValueError: a negative duration.
+            EndlessRun: there were more follow-up runs at one instant.
+        """
+        if duration < timedelta(0):
+            raise ValueError(f"time does not run backwards: expected 0 or more, found {duration}")
+        return await self._run_to(self.clock.now() + duration, "run_for(...)", limit)
+
+    async def run_until(self, when: datetime, *, limit: int = DEFAULT_LIMIT) -> Tally:
+        """Run what becomes due until `when`, that instant included, and move the clock there.
+
+        Args:
+            when: an aware datetime, not in the past.
+            limit: how many follow-up runs there may be at one instant.
+
+        Raises:
+            ValueError: a naive datetime, or one in the past.
+            EndlessRun: there were more follow-up runs at one instant.
+        """
+        when = as_utc(when)
+        if when < self.clock.now():
+            raise ValueError(
+                f"expected an instant that is not past, found {when.isoformat()}; "
+                f"it is {self.clock.now().isoformat()}"
+            )
+        return await self._run_to(when, "run_until(...)", limit)
+
+    # Looking.
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The workers; there are none before the first verb."""
+        return list(self._workers)
+
+    @property
+    def failures(self) -> list[Finished]:
+        """The failures that nobody has acknowledged."""
+        return list(self._failures)
+
+    def acknowledge_failures(self) -> list[Finished]:
+        """The failures that nobody has acknowledged, which is done herewith."""
+        failures, self._failures = self._failures, []
+        return failures
+
+    # What the docket and the store tell.
+
+    def notify(self, event: Event) -> None:
+        """Take note of what happened."""
+        self.timeline.notify(event)
+        if isinstance(event, Scheduled | Finished | Retried):
+            self.loop.note_progress()
+        if isinstance(event, Finished) and event.state is ExecutionState.FAILED:
+            self._failures.append(event)
+        if self._drive is not None:
+            self._drive.notify(event)
+
+    @property
+    def worker(self) -> str:
+        """The name to listen under: that of no worker."""
+        return ""
+
+    def work_due(self, when: datetime) -> None:
+        """Nothing to do: the workers are told."""
+
+    def cancel_requested(self, key: str) -> None:
+        """Nothing to do: the workers are told."""
+
+    def drained(self) -> None:
+        """Nothing is outstanding."""
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # How it is done.
+
+    async def _run_to(self, when: datetime, verb: str, limit: int) -> Tally:
+        async with self._driving(verb, limit, per_instant=True) as drive:
+            await drive.until(self.loop.settled())
+            await drive.until(self.loop.reached(when))
+            await drive.until(self.loop.settled())
+        return self._tally(drive)
+
+    @asynccontextmanager
+    async def _driving(
+        self, verb: str, limit: int, *, per_instant: bool = False, tickets: int | None = None
+    ) -> AsyncIterator[Drive]:
+        if self._drive is not None:
+            raise SimulationError(
+                f"{verb} cannot begin while another verb drives this simulation; "
+                f"a task under test must not drive it either"
+            )
+        drive = Drive(verb, self.timeline, self.loop, limit=limit, per_instant=per_instant)
+        self._drive = drive
+        try:
+            await self._start_workers()
+            self._turnstile.let_through(self.clock.now(), tickets)
+            yield drive
+        finally:
+            self._turnstile.shut()
+            self._drive = None
+        if self._broken is not None:
+            broken, self._broken = self._broken, None
+            raise broken
+
+    async def _start_workers(self) -> None:
+        if self._working:
+            return
+        for name in self._names:
+            worker = Worker(self.docket, name, **self._worker_options)
+            self._workers.append(await worker.__aenter__())
+            working = self.loop.create_task(worker.run_forever(), name=name)
+            working.add_done_callback(self._worker_ended)
+            self._working.append(working)
+        listening = self.docket.store.listen(self)
+        self._outside.enter_context(listening)
+
+    def _worker_ended(self, working: asyncio.Task[None]) -> None:
+        if not working.cancelled() and (error := working.exception()) and self._drive:
+            self._drive.stop(error)
+
+    async def _leave(self) -> None:
+        self._drive = None
+        for worker in reversed(self._workers):
+            await worker.__aexit__(None, None, None)
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in sorted(others, key=hash):
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self.docket.__aexit__(None, None, None)
+        await self.loop.shutdown_asyncgens()
+        await self.loop.shutdown_default_executor()
+
+    def _tally(self, drive: Drive) -> Tally:
+        return Tally.of(drive.events, running=sum(worker.in_hand for worker in self._workers))
+
+    def _note_broken(self, error: SimulationError) -> None:
+        self._broken = self._broken or error
+
+    def _register(self, tasks: Iterable[TaskFunction] | str) -> None:
+        if isinstance(tasks, str):
+            self.docket.register_collection(tasks)
+            return
+        for function in tasks:
+            self.docket.register(function)
+
+
+async def _awaited(awaitable: Awaitable[R]) -> R:
+    return await awaitable

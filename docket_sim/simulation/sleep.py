@@ -1,0 +1,70 @@
+"""A guard against `time.sleep()` on a virtual loop, which would block the run for real."""
+
+import asyncio
+import linecache
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType, TracebackType
+from typing import Self
+
+from docket_sim.clock.system import real_sleep
+from docket_sim.errors import BlockingSleep
+from docket_sim.simulation.loop import VirtualLoop
+
+_NAME = "sleep"
+_THE_REAL_ONE = time.sleep
+
+
+class SleepGuard:
+    """Replaces `time.sleep`, and every module's own name for it, while the context is open.
+
+    On the thread of a running `VirtualLoop` it raises; anywhere else it sleeps.
+    """
+
+    def __init__(self, report: Callable[[BlockingSleep], None]) -> None:
+        """
+        Args:
+            report: is told of each blocking sleep, besides the code that called it.
+        """
+        self._report = report
+        self._replaced: list[ModuleType] = []
+
+    def __enter__(self) -> Self:
+        for module in list(sys.modules.values()):
+            if getattr(module, "__dict__", {}).get(_NAME) is _THE_REAL_ONE:
+                setattr(module, _NAME, self._sleep)
+                self._replaced.append(module)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for module in self._replaced:
+            setattr(module, _NAME, _THE_REAL_ONE)
+        self._replaced.clear()
+
+    def _sleep(self, seconds: float, /) -> None:
+        if not _on_virtual_loop():
+            real_sleep(seconds)
+            return
+        caller = sys._getframe(1)  # noqa: SLF001 - the stack has no cheaper public reader
+        filename, line = caller.f_code.co_filename, caller.f_lineno
+        error = BlockingSleep(
+            f"time.sleep({seconds:g}) blocks the event loop, at {filename}:{line}: "
+            f"{linecache.getline(filename, line).strip()}\n"
+            f"Use `await asyncio.sleep({seconds:g})`, which is virtual, or move blocking work into "
+            f"`await asyncio.to_thread(...)`."
+        )
+        self._report(error)
+        raise error
+
+
+def _on_virtual_loop() -> bool:
+    try:
+        return isinstance(asyncio.get_running_loop(), VirtualLoop)
+    except RuntimeError:
+        return False

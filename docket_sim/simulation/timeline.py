@@ -1,0 +1,192 @@
+"""The timeline of a run: what happened, when in virtual time, to which attempt, and because of what."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import PurePath
+
+from docket_sim.events import (
+    AttemptEvent,
+    CancelledWaiting,
+    CancelRequested,
+    Dropped,
+    Event,
+    Finished,
+    LeaseLost,
+    Released,
+    Retried,
+    Scheduled,
+    Source,
+    Started,
+    Superseded,
+)
+from docket_sim.execution import Cause, TaskCall
+
+_SHOWN = 44
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline.
+
+    Attributes:
+        at: when, an aware datetime in UTC.
+        elapsed: the virtual time since the start.
+        what: `scheduled`, `dropped`, `started`, `retried`, `completed`, `failed`, `cancelled`,
+            `cancelling`, `released`, `superseded` or `lost`.
+        call: the call as it reads in code.
+        task: the task's name.
+        key: the execution's key.
+        attempt: the number of the attempt.
+        worker: who ran it, or `None`.
+        cause: the attempt that scheduled it, or `None` when it came from outside any task.
+        details: the rest, in words.
+    """
+
+    at: datetime
+    elapsed: timedelta
+    what: str
+    call: str
+    task: str
+    key: str
+    attempt: int
+    worker: str | None
+    cause: Cause | None
+    details: str
+
+
+class Timeline(Sequence[Moment]):
+    """What happened in a run, in order: a sequence of moments, and a text.
+
+    Attributes:
+        events: the same as the engine told it.
+        start: the first instant of the run.
+    """
+
+    def __init__(self, start: datetime, describe: Callable[[TaskCall], str]) -> None:
+        """
+        Args:
+            start: the first instant of the run.
+            describe: gives a call as it reads in code.
+        """
+        self.start = start
+        self.events: list[Event] = []
+        self._describe = describe
+
+    def notify(self, event: Event) -> None:
+        """Note what happened."""
+        self.events.append(event)
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __getitem__(self, index: int) -> Moment:  # type: ignore[override]
+        return self._moment(self.events[index])
+
+    def __iter__(self) -> Iterator[Moment]:
+        return map(self._moment, self.events)
+
+    def __str__(self) -> str:
+        moments = list(self)
+        width = max((len(short(moment.elapsed)) for moment in moments), default=0) + 1
+        called = [shortened(moment.call) for moment in moments]
+        called_width = max(map(len, called), default=0)
+        key_width = max((len(moment.key) for moment in moments), default=0)
+        return "\n".join(
+            f"{'+' + short(moment.elapsed):>{width}}  {moment.what:<10}  "
+            f"{call:<{called_width}}  {moment.key:<{key_width}}  {moment.details}".rstrip()
+            for moment, call in zip(moments, called, strict=True)
+        )
+
+    def _moment(self, event: Event) -> Moment:
+        call = event.call
+        return Moment(
+            at=event.at,
+            elapsed=event.at - self.start,
+            what=_what(event),
+            call=self._describe(call),
+            task=call.task,
+            key=call.key,
+            attempt=call.attempt,
+            worker=event.worker if isinstance(event, AttemptEvent) else None,
+            cause=call.cause,
+            details=_details(event),
+        )
+
+
+def short(duration: timedelta) -> str:
+    """A duration as one reads it: `0s`, `1.5s`, `1d 2h`, `3m 4s`."""
+    if duration < timedelta(0):
+        return f"-{short(-duration)}"
+    seconds, microseconds = divmod(duration // timedelta(microseconds=1), 1_000_000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    fraction = f"{microseconds / 1_000_000:.6f}".rstrip("0").rstrip(".")[1:]
+    parts = [f"{n}{unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "m")) if n]
+    if seconds or fraction or not parts:
+        parts.append(f"{seconds}{fraction}s")
+    return " ".join(parts)
+
+
+def shortened(text: str) -> str:
+    """`text`, cut to what a line has room for."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+_NAMES: dict[type[Event], str] = {
+    Scheduled: "scheduled",
+    Dropped: "dropped",
+    Started: "started",
+    Retried: "retried",
+    CancelRequested: "cancelling",
+    CancelledWaiting: "cancelled",
+    Released: "released",
+    Superseded: "superseded",
+    LeaseLost: "lost",
+}
+
+
+def _what(event: Event) -> str:
+    return event.state.value if isinstance(event, Finished) else _NAMES[type(event)]
+
+
+def _details(event: Event) -> str:
+    match event:
+        case Scheduled(at=at, call=call, source=source):
+            due = f"due in {short(call.when - at)}, " if call.when > at else ""
+            return f"{due}by {_scheduler(call.cause, source)}"
+        case Dropped(call=call, source=source):
+            return f"its key is taken; by {_scheduler(call.cause, source)}"
+        case Started(call=call, worker=worker, delivery=delivery):
+            again = f", delivery {delivery}" if delivery > 1 else ""
+            return f"{worker}, attempt {call.attempt}{again}"
+        case Retried(at=at, error=error, when=when):
+            return f"{error_text(error)}; again in {short(when - at)}"
+        case Released(at=at, error=error, when=when):
+            return f"{error_text(error)}; left for others for {short(when - at)}"
+        case Finished(at=at, worker=worker, error=error, next_run=next_run):
+            words = [worker] if error is None else [error_text(error)]
+            if next_run is not None:
+                words.append(f"next run in {short(next_run - at)}")
+            return "; ".join(words)
+        case AttemptEvent(worker=worker):
+            return worker
+        case _:
+            return ""
+
+
+def error_text(error: BaseException) -> str:
+    """An exception as one reads it, on one line; never raises."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+        text = f"{type(error).__name__} (its str() raises)"
+    return text.partition("\n")[0]
+
+
+def _scheduler(cause: Cause | None, source: Source | None) -> str:
+    line = f"{PurePath(source.filename).name}:{source.line}" if source else "an unknown line"
+    if cause is None:
+        return line
+    return f"{cause.key}, attempt {cause.attempt}, {line}"

@@ -1,0 +1,100 @@
+"""The user's clock: freezegun, made to ask the virtual clock for the time at every call.
+
+`datetime.now()`, `time.time()` and `time.monotonic()` in user code then agree with the virtual clock
+at every instant, in coroutines, callbacks and threads alike, and a move of the clock costs nothing.
+"""
+
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from docket_sim.clock import VirtualClock
+from docket_sim.errors import SimulationError
+
+if TYPE_CHECKING:
+    from freezegun.api import _freeze_time
+
+_REAL = [
+    # Modules that keep the machine's time: what waits for real, and what measures the tests.
+    "asyncio",
+    "concurrent.",
+    "coverage",
+    "docket_sim",
+    "execnet",
+    "hypothesis",
+    "pluggy",
+    "pytest",
+    "_pytest",
+    "subprocess",
+    "xdist",
+]
+
+
+class FrozenWall:
+    """Makes the user's clock show virtual time while the context is open."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        """
+        Args:
+            clock: the virtual time.
+
+        Raises:
+            SimulationError: freezegun is not installed.
+        """
+        self._clock = clock
+        self._frozen: _freeze_time | None = None
+
+    def __enter__(self) -> Self:
+        api = _freezegun()
+        self._frozen = api.freeze_time(self._clock.start, ignore=_REAL)
+        self._frozen.start()
+        # In place of a factory that has to be moved, one that asks; and no looking through the
+        # stack for ignored callers, since a task's body is called by one.
+        api.freeze_factories[-1] = _Asking(self._clock)
+        api.ignore_lists[-1] = ()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._frozen is not None
+        self._frozen.stop()
+
+
+class _Asking:
+    """Gives freezegun the time: naive, in UTC."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    def __call__(self) -> datetime:
+        return self._clock.now().replace(tzinfo=None)
+
+
+def _freezegun() -> Any:
+    try:
+        from freezegun import api
+    except ImportError:
+        raise SimulationError(
+            "freezegun is not installed, so the user's clock cannot be frozen. "
+            "Install docket-sim[test], or say simulate(freeze=False)."
+        ) from None
+    _teach_pydantic(api)
+    return api
+
+
+def _teach_pydantic(api: Any) -> None:
+    """Let annotations that are looked up while time is frozen mean what they mean otherwise."""
+    if "__get_pydantic_core_schema__" in vars(api.FakeDatetime):
+        return
+    from pydantic_core import core_schema
+
+    api.FakeDatetime.__get_pydantic_core_schema__ = classmethod(
+        lambda _cls, _source, _handler: core_schema.datetime_schema()
+    )
+    api.FakeDate.__get_pydantic_core_schema__ = classmethod(
+        lambda _cls, _source, _handler: core_schema.date_schema()
+    )

@@ -1,0 +1,1 @@
+"""The pytest plugin of docket-sim: a simulated world as a fixture."""

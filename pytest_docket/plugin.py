@@ -1,0 +1,97 @@
+"""The plugin's hooks and the fixture `sim`. The engine is loaded only when a test asks for it."""
+
+import inspect
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from docket_sim import Simulation
+
+_SIMULATION = pytest.StashKey["Simulation"]()
+_SHOWN = 200  # lines of a timeline in a report
+_MARKER = (
+    "docket(start=, seed=, tasks=, workers=, concurrency=, dependencies=, codec=, execution_ttl=, "
+    "freeze=, allow_failures=, patience=): how the world of the `sim` fixture is made; the "
+    "keywords are those of docket_sim.simulate()."
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest) -> "Iterator[Simulation]":
+    """A simulated world of this test's own: a docket, workers, and virtual time.
+
+    The marker `docket` says how it is made: `@pytest.mark.docket(seed=7, workers=2)`. An execution
+    that ends failed fails the test, unless `sim.acknowledge_failures()` was called.
+    """
+    # Imported here, so that a test run that does not use the fixture does not load the engine.
+    from docket_sim import Simulation
+
+    world = Simulation(**_options(request.node, Simulation))
+    request.node.stash[_SIMULATION] = world
+    with world:
+        yield world
+        # Whether failures went unseen was decided right after the test's own code.
+        world.acknowledge_failures()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that uses `sim`: an async one on the world's own loop."""
+    __tracebackhide__ = True
+    world = pyfuncitem.stash.get(_SIMULATION, None)
+    if world is None:
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
+    outcome = pyfuncitem.obj(**arguments)
+    if inspect.isawaitable(outcome):
+        world.run(outcome)
+    world.check()
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the timeline with a failing test."""
+    report = yield
+    world = item.stash.get(_SIMULATION, None)
+    if world is not None and report.failed:
+        start = world.clock.start.isoformat().replace("+00:00", "Z")
+        title = f"docket timeline (start {start}, seed {world.seed})"
+        report.sections.append((title, _last_lines(str(world.timeline)) or "nothing happened"))
+    return report
+
+
+def _options(node: pytest.Item, simulation: "type[Simulation]") -> dict[str, Any]:
+    """The marker's keywords; those of a nearer marker win."""
+    options: dict[str, Any] = {}
+    for marker in node.iter_markers("docket"):
+        if marker.args:
+            raise pytest.UsageError(
+                f"@pytest.mark.docket takes keywords only, found {marker.args!r} at {node.nodeid}"
+            )
+        options = {**marker.kwargs, **options}
+    known = set(inspect.signature(simulation).parameters)
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise pytest.UsageError(
+            f"@pytest.mark.docket at {node.nodeid} has the unknown keyword "
+            f"{', '.join(unknown)}; expected some of {', '.join(sorted(known))}"
+        )
+    return options
+
+
+def _last_lines(text: str) -> str:
+    lines = text.splitlines()
+    if len(lines) <= _SHOWN:
+        return text
+    return "\n".join([f"… {len(lines) - _SHOWN} earlier lines", *lines[-_SHOWN:]])
