@@ -2,14 +2,14 @@
 
 The rooms, from the ground up; each imports only from its own floor and below:
 
-    8  cli           pytest_docket                                  (the user's doors)
-    7  simulation    virtual time, timeline, driving verbs          (the laboratory)
-    6  worker        claims, performs, settles
-    5  docket, logs  registers tasks, schedules calls
-    4  perform, task one attempt, from arguments to a settlement
-    3  dependencies  Depends, Retry, Timeout, ...; plans and their resolution
-    2  store         where calls live: the protocol, and the one in memory
-    1  errors, clock, entropy, events, codec, execution, settings   (values)
+    8  pytest_docket                                                the door of tests
+    7  simulation                                                   the laboratory
+    6  worker                                                       claims, performs, settles
+    5  docket, lookup, logs                                         schedules, looks up, logs
+    4  perform, task                                                one attempt at one call
+    3  dependencies                                                 Depends, Retry, Timeout, ...
+    2  store                                                        where calls live
+    1  errors, clock, entropy, events, codec, execution, settings   values
 """
 
 from docket_sim.clock import Clock, SystemClock, VirtualClock
@@ -30,7 +30,7 @@ from docket_sim.dependencies import (
     Timeout,
     current_attempt,
 )
-from docket_sim.docket import Docket, DocketSnapshot
+from docket_sim.docket import Docket
 from docket_sim.entropy import Entropy
 from docket_sim.errors import (
     BlockingSleep,
@@ -54,6 +54,7 @@ from docket_sim.errors import (
 )
 from docket_sim.events import Event, Observer
 from docket_sim.execution import Disposition, Execution, ExecutionState, TaskCall
+from docket_sim.lookup import DocketSnapshot
 from docket_sim.settings import WorkerSettings
 from docket_sim.simulation import Moment, Simulation, Tally, Timeline, VirtualLoop, simulate
 from docket_sim.store import MemoryStore, Store

@@ -1,11 +1,10 @@
 """`Docket`: where tasks are registered and calls of them are scheduled."""
 
 import importlib
+import inspect
 import logging
 import os
-import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast, overload
@@ -14,7 +13,7 @@ from docket_sim.clock import Clock, SystemClock, as_utc
 from docket_sim.codec import Codec, TaskCodec, TaskTypes, codec_for
 from docket_sim.dependencies import current_attempt
 from docket_sim.entropy import Entropy, SystemEntropy
-from docket_sim.errors import DocketError, ExecutionCancelled, UnknownTask
+from docket_sim.errors import DocketError
 from docket_sim.events import (
     CancelledWaiting,
     CancelRequested,
@@ -29,10 +28,10 @@ from docket_sim.execution import (
     Disposition,
     Execution,
     ExecutionState,
-    Record,
     TaskCall,
 )
 from docket_sim.logs import LogObserver
+from docket_sim.lookup import DocketSnapshot, Lookup
 from docket_sim.store import Store, open_store
 from docket_sim.task import Registry, Task, TaskFunction, name_of
 
@@ -40,28 +39,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class DocketSnapshot:
-    """A docket at one moment.
-
-    Attributes:
-        taken: when, an aware datetime in UTC.
-        future: what waits, in the order of due times.
-        running: what a worker has.
-        finished: what has ended and is still kept.
-    """
-
-    taken: datetime
-    future: list[Execution]
-    running: list[Execution]
-    finished: list[Execution]
-
-    @property
-    def total_tasks(self) -> int:
-        """How many executions have not ended."""
-        return len(self.future) + len(self.running)
 
 
 class Docket:
@@ -76,8 +53,6 @@ class Docket:
         name: names the docket; two with the same name and URL share what is scheduled.
         clock: tells the time.
         entropy: where ids and jitter come from.
-        tasks: the registered tasks by name.
-        dependencies: what the store, once opened, is reached through.
     """
 
     def __init__(
@@ -118,6 +93,7 @@ class Docket:
         )
         self._codec = codec_for(codec)
         self._registry = Registry(self._codec)
+        self._lookup = Lookup(self._store, self._registry, self.clock)
         self._observers: list[Observer] = [LogObserver(self.describe), *observers]
         self._open = 0
 
@@ -168,14 +144,15 @@ class Docket:
             ValueError: another function has the name, or it has two policies of one kind.
             CycleError: its dependencies need each other.
         """
-        for name in names or [None]:
+        for name in names or [name_of(function)]:
             self._registry.add(function, name)
 
     def register_collection(self, path: str) -> None:
         """Register every function of a collection, given as `module:attribute`.
 
         Raises:
-            ValueError: the path is not of that form, or names no iterable.
+            ValueError: the path is not of that form.
+            TypeError: it names nothing that can be walked through.
             ImportError: there is no such module.
         """
         module_name, _, attribute = path.partition(":")
@@ -183,7 +160,7 @@ class Docket:
             raise ValueError(f"expected a collection as 'module:attribute', found {path!r}")
         collection = getattr(importlib.import_module(module_name), attribute, None)
         if not isinstance(collection, Iterable):
-            raise ValueError(f"expected {path!r} to be a list of tasks, found {collection!r}")
+            raise TypeError(f"expected {path!r} to be a list of tasks, found {collection!r}")
         for function in cast("Iterable[TaskFunction]", collection):
             self.register(function)
 
@@ -193,8 +170,10 @@ class Docket:
         Raises:
             UnknownTask: a name that no task has.
         """
-        return self._registry.find(function) if isinstance(function, str) else self._registry.add(
-            function
+        return (
+            self._registry.find(function)
+            if isinstance(function, str)
+            else self._registry.add(function)
         )
 
     def untyped_codec(self, task: str) -> TaskCodec:
@@ -207,7 +186,10 @@ class Docket:
 
     @overload
     def add(
-        self, function: Callable[P, Awaitable[R]], when: datetime | None = None, key: str | None = None
+        self,
+        function: Callable[P, Awaitable[R]],
+        when: datetime | None = None,
+        key: str | None = None,
     ) -> Callable[P, Awaitable[Execution]]: ...
     @overload
     def add(
@@ -274,21 +256,14 @@ class Docket:
 
     async def get_execution(self, key: str) -> Execution | None:
         """A handle on the execution `key`, or `None` when nothing is known of it."""
-        record = await self.lookup(key)
-        return self._handle(record) if record is not None else None
+        record = await self.store.get(key, now=self.now())
+        return self._lookup.handle(record) if record is not None else None
 
     async def snapshot(self) -> DocketSnapshot:
         """Everything in the docket at one moment."""
         snapshot = await self.store.snapshot(now=self.now())
-        handles = [self._handle(record) for record in snapshot.records]
-        running = [h for h in handles if h.state is ExecutionState.RUNNING]
-        finished = [h for h in handles if h.state.finished]
-        return DocketSnapshot(
-            snapshot.taken,
-            [h for h in handles if h not in running and h not in finished],
-            running,
-            finished,
-        )
+        handles = [self._lookup.handle(record) for record in snapshot.records]
+        return DocketSnapshot.of(snapshot.taken, handles)
 
     async def clear(self) -> int:
         """Remove everything that waits, and say how many that were; what runs goes on."""
@@ -306,62 +281,17 @@ class Docket:
             except Exception:
                 _logger.exception("an observer failed at %r", event)
 
-    # What an Execution looks up.
-
     def now(self) -> datetime:
         """The present instant on the docket's clock."""
         return self.clock.now()
 
-    async def lookup(self, key: str) -> Record | None:
-        """What the store knows of `key`."""
-        return await self.store.get(key, now=self.now())
-
-    def watch(self, key: str) -> AsyncGenerator[Record | None, None]:
-        """What the store knows of `key` now, and again at each change."""
-        return self.store.watch(key, now=self.now())
-
-    def result_of(self, record: Record) -> Any:
-        """What the ended execution returned.
-
-        Raises:
-            Exception: what it raised.
-            ExecutionCancelled: it was cancelled.
-            UnknownTask: the task is not registered here, so its result cannot be read.
-        """
-        if record.state is ExecutionState.CANCELLED:
-            raise ExecutionCancelled(f"{record.call.key!r} ({record.call.task}) was cancelled")
-        codec = self._registry.find(record.call.task).codec
-        if record.error is not None:
-            raise codec.decode_error(record.error)
-        return None if record.result is None else codec.decode_result(record.result)
-
-    def arguments_of(self, call: TaskCall) -> Mapping[str, object]:
-        """The arguments of `call` by name.
-
-        Raises:
-            UnknownTask: the task is not registered here.
-            PayloadError: they cannot be read.
-        """
-        return self._registry.find(call.task).decode(call.arguments)
-
     def describe(self, call: TaskCall) -> str:
-        """The call as it reads in code; never raises."""
-        try:
-            return self._registry.find(call.task).describe(call.arguments)
-        except UnknownTask:
-            return f"{call.task}(<unknown task>)"
+        """The call as it reads in code, such as `charge(order_id=7)`; never raises."""
+        return self._lookup.describe(call)
 
-    def _handle(
-        self, record: Record, disposition: Disposition = Disposition.LOADED
-    ) -> Execution:
-        return Execution(
-            self,
-            record.call,
-            record.state,
-            disposition,
-            worker=record.worker,
-            redelivered=record.delivery > 1,
-        )
+    def running(self, call: TaskCall, worker: str, delivery: int) -> Execution:
+        """A handle on what `worker` runs."""
+        return self._lookup.running(call, worker, delivery)
 
     def _scheduler(
         self, function: TaskFunction | str, when: datetime | None, key: str | None, *, replace: bool
@@ -371,8 +301,7 @@ class Docket:
 
         def schedule(*args: Any, **kwargs: Any) -> Awaitable[Execution]:
             arguments = task.encode(args, kwargs)
-            caller = sys._getframe(1)  # noqa: SLF001 - the stack has no cheaper public reader
-            source = Source(caller.f_code.co_filename, caller.f_lineno)
+            source = Source.of_caller(inspect.currentframe())
             now = self.clock.now()
             call = TaskCall(
                 key=self.entropy.new_id(now) if key is None else key,
@@ -385,7 +314,7 @@ class Docket:
 
         return schedule
 
-    async def _submit(self, call: TaskCall, source: Source, *, replace: bool) -> Execution:
+    async def _submit(self, call: TaskCall, source: Source | None, *, replace: bool) -> Execution:
         now = self.clock.now()
         submitted = await self.store.submit(call, now=now, replace=replace)
         record = submitted.record
@@ -393,7 +322,7 @@ class Docket:
             self.notify(Scheduled(self.clock.now(), record.call, source, replace))
         else:
             self.notify(Dropped(self.clock.now(), call, source))
-        return self._handle(record, submitted.disposition)
+        return self._lookup.handle(record, submitted.disposition)
 
 
 def _current_cause() -> Cause | None:

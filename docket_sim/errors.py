@@ -45,14 +45,14 @@ class ResolutionFailed(DocketError, ExceptionGroup[Exception]):
     path of factories that led to it; `str()` of the group names them all.
     """
 
-    def __new__(cls, message: str, errors: Sequence[Exception]) -> Self:
-        return super().__new__(cls, message, errors)
+    def __new__(cls, message: str, exceptions: Sequence[Exception], /) -> Self:
+        return super().__new__(cls, message, exceptions)
 
-    def derive(self, errors: Sequence[Exception], /) -> "ResolutionFailed":
-        return ResolutionFailed(self.message, errors)
+    def __init__(self, message: str, exceptions: Sequence[Exception], /) -> None:
+        super().__init__(message, exceptions)
 
     def __str__(self) -> str:
-        return self.message
+        return self.message  # without the count that a group appends: the message has it
 
 
 class RetryRequested(DocketError):

@@ -1,7 +1,8 @@
-"""What happens in a docket, as values. Logs, metrics and timelines observe; the core does not know them."""
+"""What happens in a docket, as values. Logs and timelines observe; the core knows neither."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from types import FrameType
 from typing import NamedTuple, Protocol
 
 from docket_sim.execution import ExecutionState, TaskCall
@@ -12,6 +13,12 @@ class Source(NamedTuple):
 
     filename: str
     line: int
+
+    @classmethod
+    def of_caller(cls, frame: FrameType | None) -> "Source | None":
+        """The line that called the code of `frame`."""
+        caller = frame.f_back if frame is not None else None
+        return None if caller is None else cls(caller.f_code.co_filename, caller.f_lineno)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The log as an observer: one line for each thing that happens, with the execution in its fields."""
+"""The log as an observer: one line for each event, with the execution in its fields."""
 
 import logging
 from collections.abc import Callable

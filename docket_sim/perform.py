@@ -168,9 +168,7 @@ def _in_slot(values: list[Any], slot: int | None) -> Any:
     return values[slot] if slot is not None and slot < len(values) else None
 
 
-async def perform(
-    attempt: Attempt, codec: TaskCodec, now: Callable[[], datetime]
-) -> Performed:
+async def perform(attempt: Attempt, codec: TaskCodec, now: Callable[[], datetime]) -> Performed:
     """Run `attempt` to its end, and decide what follows."""
     outcome = await attempt.run()
     result: bytes | None = None

@@ -6,7 +6,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from docket_sim.codec import Codec, TaskCodec, TaskTypes
-from docket_sim.dependencies import AnyDependency, Perpetual, Plan, Signature, plan_for, signature_of
+from docket_sim.dependencies import (
+    AnyDependency,
+    Perpetual,
+    Plan,
+    Signature,
+    plan_for,
+    signature_of,
+)
 from docket_sim.errors import PayloadError, UnknownTask
 
 TaskFunction = Callable[..., Awaitable[Any]]

@@ -5,8 +5,8 @@ be asked for by name, because whoever can write to the store can then run code i
 """
 
 from docket_sim.codec.base import Codec, TaskCodec, TaskTypes
-from docket_sim.codec.typed_json import JsonCodec
 from docket_sim.codec.pickled import PickleCodec
+from docket_sim.codec.typed_json import JsonCodec
 
 __all__ = ["Codec", "JsonCodec", "PickleCodec", "TaskCodec", "TaskTypes", "codec_for"]
 

@@ -6,6 +6,7 @@ every worker and in every client that reads a result.
 
 import pickle
 from collections.abc import Mapping
+from typing import cast
 
 from docket_sim.codec.base import TaskCodec, TaskTypes
 from docket_sim.codec.failure import Failure
@@ -42,7 +43,7 @@ class _PickleTaskCodec:
                 f"the arguments of {self._task} cannot be read: expected a pickled dict, "
                 f"found a {type(arguments).__name__}"
             )
-        return arguments
+        return cast("dict[str, object]", arguments)
 
     def encode_result(self, value: object) -> bytes:
         try:

@@ -1,8 +1,8 @@
-"""JSON typed by the task's signature: what a person can read in the store, and nothing that runs."""
+"""JSON typed by the task's signature: a person can read it in the store, and nothing runs."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic import (
     BaseModel,
@@ -20,9 +20,7 @@ from docket_sim.codec.base import TaskCodec, TaskTypes
 from docket_sim.codec.failure import Failure
 from docket_sim.errors import PayloadError, TaskFailed
 
-_CONFIG = ConfigDict(
-    ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants"
-)
+_CONFIG = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
 _WAYS_OUT = "Annotate it with a type that JSON can carry, or ask for Docket(codec='pickle')."
 _PICKLE_MARK = b"\x80"  # every pickle of protocol 2 and above begins with this byte
 _SHOWN = 80
@@ -139,11 +137,13 @@ class _JsonTaskCodec:
 
 def _arguments_adapter(types: Mapping[str, object]) -> TypeAdapter[dict[str, object] | None]:
     carried = {name: _carried(annotation) for name, annotation in types.items()}
-    fields: Any = TypedDict("Arguments", carried, total=False)  # type: ignore[operator]
+    make: Any = TypedDict  # called as a function, which type checkers know for literals only
+    fields = make("Arguments", carried, total=False)
     # An argument that the signature does not know must not vanish without a word.
     fields.__pydantic_config__ = ConfigDict(extra="forbid")
     # pydantic takes a config for a union, but not for a TypedDict on its own.
-    return TypeAdapter(fields | None, config=_CONFIG)
+    union: Any = fields | None
+    return TypeAdapter(union, config=_CONFIG)
 
 
 def _carried(annotation: object) -> object:
@@ -157,7 +157,8 @@ def _adapter(annotation: object) -> TypeAdapter[Any] | None:
     if annotation is Any:
         return None
     try:
-        return TypeAdapter(annotation | None, config=_CONFIG)  # type: ignore[operator]
+        union: Any = cast("Any", annotation) | None
+        return TypeAdapter(union, config=_CONFIG)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError):
         return None
 

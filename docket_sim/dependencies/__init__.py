@@ -16,7 +16,12 @@ from docket_sim.dependencies.plan import Plan, plan_for
 from docket_sim.dependencies.resolver import resolve
 from docket_sim.dependencies.retry import ExponentialRetry, Retry
 from docket_sim.dependencies.shared import SharedScope
-from docket_sim.dependencies.signature import AnyDependency, Signature, signature_of
+from docket_sim.dependencies.signature import (
+    AnyDependency,
+    Signature,
+    is_dependency,
+    signature_of,
+)
 from docket_sim.dependencies.timeout import Timeout
 
 __all__ = [
@@ -42,6 +47,7 @@ __all__ = [
     "Timeout",
     "current_attempt",
     "factory_name",
+    "is_dependency",
     "plan_for",
     "resolve",
     "signature_of",

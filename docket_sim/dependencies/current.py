@@ -1,4 +1,4 @@
-"""The attempt's own surroundings as dependencies: docket, worker, execution, key, logger, arguments."""
+"""The attempt's own surroundings: docket, worker, execution, key, logger, arguments."""
 
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, cast

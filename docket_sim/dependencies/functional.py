@@ -90,20 +90,16 @@ async def settle_value(made: Any, stack: AsyncExitStack) -> Any:
     client hands over the client, even one that could be entered.
     """
     if isinstance(made, AbstractAsyncContextManager):
-        return await stack.enter_async_context(
-            cast("AbstractAsyncContextManager[Any]", made)
-        )
+        return await stack.enter_async_context(cast("AbstractAsyncContextManager[Any]", made))
     if isinstance(made, AbstractContextManager):
         return stack.enter_context(cast("AbstractContextManager[Any]", made))
     if isinstance(made, Awaitable):
-        return await cast("Awaitable[Any]", made)
+        return await cast("Any", made)
     return made
 
 
 @overload
-def Depends(
-    factory: Callable[..., AbstractAsyncContextManager[R]], **bindings: Any
-) -> R: ...
+def Depends(factory: Callable[..., AbstractAsyncContextManager[R]], **bindings: Any) -> R: ...
 @overload
 def Depends(factory: Callable[..., AbstractContextManager[R]], **bindings: Any) -> R: ...
 @overload

@@ -22,6 +22,7 @@ class Perpetual(Immediate["Perpetual"]):
         every: the time from the start of one run to the start of the next.
         automatic: whether a worker schedules the task when it starts, under the task's own name as
             the key. Such a task must not need arguments.
+        encode_arguments: encodes the next run's arguments; set while a run is under way.
     """
 
     single: ClassVar[bool] = True
@@ -42,12 +43,12 @@ class Perpetual(Immediate["Perpetual"]):
         self._cancelled = False
         self._next: datetime | timedelta | None = None
         self._arguments: bytes | None = None
-        self._encode: Callable[[tuple[Any, ...], Mapping[str, Any]], bytes] | None = None
+        self.encode_arguments: Callable[[tuple[Any, ...], Mapping[str, Any]], bytes] | None = None
 
     def provide(self, context: AttemptContext, parameter: str) -> Self:
         """The policy for this run: a copy of its own."""
         policy = copy.copy(self)
-        policy._encode = context.encode_arguments
+        policy.encode_arguments = context.encode_arguments
         return policy
 
     def cancel(self) -> None:
@@ -60,8 +61,8 @@ class Perpetual(Immediate["Perpetual"]):
         Raises:
             TypeError: they do not fit the task's signature.
         """
-        assert self._encode is not None, "perpetuate() is for the Perpetual that a task receives"
-        self._arguments = self._encode(args, kwargs)
+        assert self.encode_arguments is not None, "this Perpetual is not the one a task received"
+        self._arguments = self.encode_arguments(args, kwargs)
 
     def after(self, delay: timedelta) -> None:
         """Make the next run due `delay` after the end of this one.

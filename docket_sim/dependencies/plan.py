@@ -20,7 +20,12 @@ from docket_sim.dependencies.functional import (
 )
 from docket_sim.dependencies.perpetual import Perpetual
 from docket_sim.dependencies.retry import Retry
-from docket_sim.dependencies.signature import AnyDependency, Signature, signature_of
+from docket_sim.dependencies.signature import (
+    AnyDependency,
+    Signature,
+    is_dependency,
+    signature_of,
+)
 from docket_sim.dependencies.timeout import Timeout
 from docket_sim.errors import CycleError
 
@@ -231,7 +236,7 @@ class _Planner:
         slots: dict[str, int] = {}
         constants: dict[str, Any] = {}
         for name, value in needed.items():
-            if isinstance(value, Dependency | FactoryDependency):
+            if is_dependency(value):
                 slots[name] = self._add(value, path, name, inner)
             else:
                 constants[name] = value

@@ -28,7 +28,7 @@ async def resolve(
             continue
         try:
             values[slot] = await step.fill(context, values, stack)
-        except BaseException as error:  # noqa: BLE001 - a factory may raise anything at all
+        except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and _being_cancelled():
                 raise
             failed.add(slot)

@@ -147,7 +147,7 @@ class ExponentialRetry(Retry):
         self.jitter = jitter
 
     @classmethod
-    def forever(
+    def forever(  # pyright: ignore[reportIncompatibleMethodOverride] - other delays, other names
         cls,
         minimum_delay: timedelta = timedelta(seconds=1),
         maximum_delay: timedelta = timedelta(seconds=64),
@@ -168,7 +168,8 @@ class ExponentialRetry(Retry):
         # Compared before multiplying: at attempt 10,000 the product fits no timedelta.
         if doublings >= (self.maximum_delay // self.minimum_delay).bit_length():
             return self.maximum_delay
-        return min(self.maximum_delay, self.minimum_delay * 2**doublings)
+        factor: int = 2**doublings
+        return min(self.maximum_delay, self.minimum_delay * factor)
 
     def __repr__(self) -> str:
         return (

@@ -1,9 +1,9 @@
 """A function's signature, read once: which parameters are arguments, and which are dependencies."""
 
 import inspect
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeGuard, get_args, get_origin
 
 from docket_sim.dependencies.base import Dependency
 from docket_sim.dependencies.functional import FactoryDependency
@@ -12,6 +12,11 @@ AnyDependency: TypeAlias = Dependency[Any] | FactoryDependency
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def is_dependency(value: object) -> TypeGuard[AnyDependency]:
+    """Whether a default value or an annotation's extra stands for a dependency."""
+    return isinstance(value, Dependency | FactoryDependency)
 
 
 class Annotation(NamedTuple):
@@ -43,7 +48,7 @@ class Signature:
         injected: dict[str, AnyDependency] = {}
         arguments: list[inspect.Parameter] = []
         for name, parameter in parameters.items():
-            if isinstance(parameter.default, Dependency | FactoryDependency):
+            if is_dependency(parameter.default):
                 self.dependencies[name] = parameter.default
                 continue
             factory = self._injected_by_annotation(name, parameter)
@@ -55,7 +60,9 @@ class Signature:
         self.arguments = _signature_of(arguments)
         self._positional = [p.name for p in arguments if p.kind in _POSITIONAL]
         self._by_keyword = {
-            p.name for p in arguments if p.kind not in (inspect.Parameter.POSITIONAL_ONLY, *_VARIADIC)
+            p.name
+            for p in arguments
+            if p.kind not in (inspect.Parameter.POSITIONAL_ONLY, *_VARIADIC)
         }
         self._required = frozenset(
             p.name for p in arguments if p.default is p.empty and p.kind not in _VARIADIC
@@ -103,7 +110,9 @@ class Signature:
                     return bound
         return self._bind_with_care(args, kwargs)
 
-    def _bind_with_care(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, object]:
+    def _bind_with_care(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> dict[str, object]:
         given = {name: value for name, value in kwargs.items() if name in self.dependencies}
         others = {name: value for name, value in kwargs.items() if name not in given}
         bound: dict[str, object] = dict(self.arguments.bind(*args, **others).arguments)
@@ -135,11 +144,7 @@ class Signature:
 
         As in FastAPI, a `Depends` there fills a parameter that has no default of its own.
         """
-        found = [
-            extra
-            for extra in _metadata(self.types[name])
-            if isinstance(extra, Dependency | FactoryDependency)
-        ]
+        found = [extra for extra in _metadata(self.types[name]) if is_dependency(extra)]
         factories = [extra for extra in found if isinstance(extra, FactoryDependency)]
         fills = bool(factories) and parameter.default is parameter.empty
         filling = factories[0] if fills else None
@@ -149,7 +154,10 @@ class Signature:
 
 def signature_of(function: Callable[..., Any]) -> Signature:
     """The signature of `function`, read at the first call only."""
-    return _cached(function) if isinstance(function, Hashable) else Signature(function)
+    try:
+        return _cached(function)
+    except TypeError:  # an unhashable callable, such as an instance of a dataclass
+        return Signature(function)
 
 
 _cached = lru_cache(maxsize=4096)(Signature)

@@ -20,6 +20,7 @@ class Timeout(Immediate["Timeout"]):
 
     Attributes:
         base: how long the body may run, unless extended.
+        of: whose limit it is, for messages.
     """
 
     single: ClassVar[bool] = True
@@ -37,12 +38,12 @@ class Timeout(Immediate["Timeout"]):
         self.base = base
         self._limit = base
         self._scope: asyncio.Timeout | None = None
-        self._called = ""
+        self.of = ""
 
     def provide(self, context: AttemptContext, parameter: str) -> Self:
         """The limit for this attempt: a copy of its own."""
         limit = copy.copy(self)
-        limit._called = f"{context.execution.function_name} ({context.execution.key!r})"
+        limit.of = f"{context.execution.function_name} ({context.execution.key!r})"
         return limit
 
     def extend(self, by: timedelta | None = None) -> None:
@@ -92,7 +93,7 @@ class Timeout(Immediate["Timeout"]):
         return value
 
     def _timed_out(self) -> TimeoutError:
-        return TimeoutError(f"{self._called} ran longer than its timeout of {self._limit}")
+        return TimeoutError(f"{self.of} ran longer than its timeout of {self._limit}")
 
     def _running(self) -> tuple[asyncio.Timeout, float]:
         if self._scope is None or (deadline := self._scope.when()) is None:

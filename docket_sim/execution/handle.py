@@ -103,7 +103,10 @@ class Execution:
             self._take(record)
 
     async def get_result(
-        self, *, timeout: timedelta | None = None, deadline: datetime | None = None
+        self,
+        *,
+        timeout: timedelta | None = None,  # noqa: ASYNC109 - a limit that the message can name
+        deadline: datetime | None = None,
     ) -> Any:
         """Wait until the execution has ended, and return what its body returned.
 
@@ -125,8 +128,9 @@ class Execution:
             raise ValueError("give get_result() a timeout or a deadline, not both")
         if deadline is not None:
             timeout = as_utc(deadline, "deadline") - self._executions.now()
+        limit = asyncio.timeout(None if timeout is None else timeout.total_seconds())
         try:
-            async with asyncio.timeout(None if timeout is None else timeout.total_seconds()) as limit:
+            async with limit:
                 record = await self._final_record()
         except TimeoutError:
             if not limit.expired():

@@ -100,7 +100,8 @@ class Conversations:
 
     def heard(self, descriptor: int, mask: int) -> None:
         """Something has come in on `descriptor`: its conversation is over, and so is that of the
-        one who sent it, if that was a socket of this same loop."""
+        one who sent it, if that was a socket of this same loop.
+        """
         if not mask & selectors.EVENT_READ or not self._open:
             return
         self._open.pop(descriptor, None)
@@ -134,32 +135,29 @@ class Conversations:
         return max((until - now for until in self._open.values()), default=0.0)
 
 
-@functools.cache
-def transport_on(conversations: Conversations) -> type[Any]:
-    """asyncio's socket transport, which tells `conversations` what it sends."""
+class ConversingTransport(selector_events._SelectorSocketTransport):  # type: ignore[name-defined, misc]
+    """asyncio's socket transport, which tells its loop's conversations what it sends."""
 
-    class Transport(selector_events._SelectorSocketTransport):
-        def __init__(self, loop: Any, sock: Any, *args: Any, **kwargs: Any) -> None:
-            conversations.joined(sock)
-            super().__init__(loop, sock, *args, **kwargs)
+    def __init__(self, loop: Any, sock: Any, *args: Any, **kwargs: Any) -> None:
+        self._conversations: Conversations = loop.conversations
+        self._conversations.joined(sock)
+        super().__init__(loop, sock, *args, **kwargs)
 
-        def write(self, data: Any) -> None:
-            conversations.said(self._sock)
-            super().write(data)
+    def write(self, data: Any) -> None:
+        self._conversations.said(self._sock)
+        super().write(data)
 
-        def writelines(self, list_of_data: Any) -> None:
-            conversations.said(self._sock)
-            super().writelines(list_of_data)
+    def writelines(self, list_of_data: Any) -> None:
+        self._conversations.said(self._sock)
+        super().writelines(list_of_data)
 
-        def _force_close(self, exc: BaseException | None) -> None:
-            conversations.left(self._sock_fd)
-            super()._force_close(exc)
+    def _force_close(self, exc: BaseException | None) -> None:
+        self._conversations.left(self._sock_fd)
+        super()._force_close(exc)
 
-        def close(self) -> None:
-            conversations.left(self._sock_fd)
-            super().close()
-
-    return Transport
+    def close(self) -> None:
+        self._conversations.left(self._sock_fd)
+        super().close()
 
 
 def _addresses(sock: Any) -> tuple[Any, Any]:

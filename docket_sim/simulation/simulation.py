@@ -1,11 +1,12 @@
-"""`Simulation`: a docket, its workers, a loop and a clock of their own, and the verbs that drive them."""
+"""`Simulation`: a docket, workers, a loop and a clock of its own, and the verbs to drive them."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from contextvars import copy_context
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -14,17 +15,18 @@ from docket_sim.clock.virtual import DEFAULT_START
 from docket_sim.codec import Codec
 from docket_sim.docket import Docket
 from docket_sim.entropy import SeededEntropy
-from docket_sim.errors import NothingToRun, SimulationError, UnseenFailures
+from docket_sim.errors import NothingToRun, SimulationError
 from docket_sim.events import Event, Finished, Retried, Scheduled
-from docket_sim.execution import ExecutionState
+from docket_sim.simulation.crew import Crew, cancelled
 from docket_sim.simulation.drive import Drive
+from docket_sim.simulation.failures import Failures
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.sleep import SleepGuard
 from docket_sim.simulation.tally import Tally
-from docket_sim.simulation.timeline import Timeline, error_text, short
+from docket_sim.simulation.timeline import Timeline
 from docket_sim.simulation.turnstile import Turnstile
 from docket_sim.simulation.wall import FrozenWall
-from docket_sim.store import Listener, MemoryStore
+from docket_sim.store import MemoryStore
 from docket_sim.task import TaskFunction
 from docket_sim.worker import Worker
 
@@ -61,7 +63,7 @@ class Simulation:
         tasks: Iterable[TaskFunction] | str = (),
         workers: int = 1,
         concurrency: int = 10,
-        dependencies: Any = None,
+        dependencies: Mapping[str, Any] | Sequence[Any] | None = None,
         codec: str | Codec = "json",
         execution_ttl: timedelta = timedelta(minutes=15),
         freeze: bool = True,
@@ -86,8 +88,6 @@ class Simulation:
         Raises:
             ValueError: a naive `start`, or no workers.
         """
-        if workers < 1:
-            raise ValueError(f"a simulation needs at least 1 worker, found {workers}")
         self.seed = seed
         self.allow_failures = allow_failures
         self.clock = VirtualClock(start)
@@ -103,29 +103,29 @@ class Simulation:
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
         self._register(tasks)
-        self._worker_options = {"concurrency": concurrency, "dependencies": dependencies}
-        self._names = [f"worker-{number}" for number in range(1, workers + 1)]
-        self._turnstile.gated.update(self._names)
-        self._workers: list[Worker] = []
-        self._working: list[asyncio.Task[None]] = []
+        self._crew = Crew(
+            workers,
+            partial(Worker, self.docket, concurrency=concurrency, dependencies=dependencies),
+        )
+        self._turnstile.gated.update(self._crew.names)
+        self._failures = Failures(self.timeline, self.docket.describe)
         self._drive: Drive | None = None
-        self._failures: list[Finished] = []
-        self._running = 0
-        self._broken: SimulationError | None = None
         self._drained: asyncio.Future[None] | None = None
         self._outside = ExitStack()
         self._context = copy_context()
-        self._freeze = freeze
+        self._patches: list[AbstractContextManager[object]] = [
+            *([FrozenWall(self.clock)] if freeze else []),
+            SleepGuard(self._failures.note_broken),
+        ]
 
     # Entering and leaving.
 
     def __enter__(self) -> Self:
         with ExitStack() as entering:
             entering.callback(self.loop.close)
-            if self._freeze:
-                entering.enter_context(FrozenWall(self.clock))
-            entering.enter_context(SleepGuard(self._note_broken))
-            self.run(self.docket.__aenter__())
+            for patch in self._patches:
+                entering.enter_context(patch)
+            self.run(self._enter(entering))
             self._outside = entering.pop_all()
         return self
 
@@ -135,10 +135,9 @@ class Simulation:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._outside:
-            # A world that is stuck cannot be left in order; what it is stuck on was reported.
-            with contextlib.suppress(SimulationError):
-                self.run(self._leave())
+        # A world that is stuck cannot be left in order; what it is stuck on was reported.
+        with self._outside, contextlib.suppress(SimulationError):
+            self.run(self._leave())
         if exc_value is None:
             self.check()
 
@@ -156,12 +155,13 @@ class Simulation:
         __tracebackhide__ = True
         task = self.loop.create_task(_awaited(awaitable), name="main", context=self._context)
         try:
-            return self.loop.run_until_complete(task)
+            result: R = self.loop.run_until_complete(task)
         except SimulationError as stuck:
             if task.done():
                 raise
             # It comes from the loop itself, whose frames say nothing that the message does not.
             raise stuck.with_traceback(None) from None
+        return result
 
     def check(self) -> None:
         """Say so if executions have ended failed and nobody has acknowledged it.
@@ -169,23 +169,9 @@ class Simulation:
         Raises:
             UnseenFailures: that is so, and `allow_failures` is not set.
         """
-        if self._broken is not None:
-            broken, self._broken = self._broken, None
-            raise broken
-        if self._failures and not self.allow_failures:
-            failures = self.acknowledge_failures()
-            lines = [
-                f"  {self.docket.describe(failure.call)} [{failure.call.key}] at "
-                f"+{short(failure.at - self.clock.start)}, attempt {failure.call.attempt}: "
-                f"{error_text(failure.error) if failure.error else ''}"
-                for failure in failures
-            ]
-            count = f"{len(failures)} executions" if len(failures) > 1 else "an execution"
-            raise UnseenFailures(
-                f"{count} ended failed, and nothing acknowledged it:\n"
-                + "\n".join(lines)
-                + "\nIf that is meant, say sim.acknowledge_failures(), or allow_failures=True."
-            ) from failures[0].error
+        self._failures.raise_broken()
+        if not self.allow_failures:
+            self._failures.raise_unseen()
 
     # Driving.
 
@@ -277,17 +263,16 @@ class Simulation:
     @property
     def workers(self) -> list[Worker]:
         """The workers; there are none before the first verb."""
-        return list(self._workers)
+        return list(self._crew.workers)
 
     @property
     def failures(self) -> list[Finished]:
         """The failures that nobody has acknowledged."""
-        return list(self._failures)
+        return list(self._failures.unseen)
 
     def acknowledge_failures(self) -> list[Finished]:
         """The failures that nobody has acknowledged, which is done herewith."""
-        failures, self._failures = self._failures, []
-        return failures
+        return self._failures.acknowledge()
 
     # What the docket and the store tell.
 
@@ -296,8 +281,7 @@ class Simulation:
         self.timeline.notify(event)
         if isinstance(event, Scheduled | Finished | Retried):
             self.loop.note_progress()
-        if isinstance(event, Finished) and event.state is ExecutionState.FAILED:
-            self._failures.append(event)
+        self._failures.notify(event)
         if self._drive is not None:
             self._drive.notify(event)
 
@@ -329,7 +313,7 @@ class Simulation:
     @asynccontextmanager
     async def _driving(
         self, verb: str, limit: int, *, per_instant: bool = False, tickets: int | None = None
-    ) -> AsyncIterator[Drive]:
+    ) -> AsyncGenerator[Drive]:
         if self._drive is not None:
             raise SimulationError(
                 f"{verb} cannot begin while another verb drives this simulation; "
@@ -338,49 +322,29 @@ class Simulation:
         drive = Drive(verb, self.timeline, self.loop, limit=limit, per_instant=per_instant)
         self._drive = drive
         try:
-            await self._start_workers()
+            await self._crew.begin(drive.stop)
             self._turnstile.let_through(self.clock.now(), tickets)
             yield drive
         finally:
             self._turnstile.shut()
             self._drive = None
-        if self._broken is not None:
-            broken, self._broken = self._broken, None
-            raise broken
+        self._failures.raise_broken()
 
-    async def _start_workers(self) -> None:
-        if self._working:
-            return
-        for name in self._names:
-            worker = Worker(self.docket, name, **self._worker_options)
-            self._workers.append(await worker.__aenter__())
-            working = self.loop.create_task(worker.run_forever(), name=name)
-            working.add_done_callback(self._worker_ended)
-            self._working.append(working)
-        listening = self.docket.store.listen(self)
-        self._outside.enter_context(listening)
-
-    def _worker_ended(self, working: asyncio.Task[None]) -> None:
-        if not working.cancelled() and (error := working.exception()) and self._drive:
-            self._drive.stop(error)
+    async def _enter(self, entering: ExitStack) -> None:
+        await self.docket.__aenter__()
+        entering.enter_context(self.docket.store.listen(self))
 
     async def _leave(self) -> None:
         self._drive = None
-        for worker in reversed(self._workers):
-            await worker.__aexit__(None, None, None)
+        await self._crew.leave()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in sorted(others, key=hash):
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await cancelled(sorted(others, key=hash))
         await self.docket.__aexit__(None, None, None)
         await self.loop.shutdown_asyncgens()
         await self.loop.shutdown_default_executor()
 
     def _tally(self, drive: Drive) -> Tally:
-        return Tally.of(drive.events, running=sum(worker.in_hand for worker in self._workers))
-
-    def _note_broken(self, error: SimulationError) -> None:
-        self._broken = self._broken or error
+        return Tally.of(drive.events, running=self._crew.in_hand)
 
     def _register(self, tasks: Iterable[TaskFunction] | str) -> None:
         if isinstance(tasks, str):

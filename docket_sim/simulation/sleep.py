@@ -1,6 +1,7 @@
 """A guard against `time.sleep()` on a virtual loop, which would block the run for real."""
 
 import asyncio
+import inspect
 import linecache
 import sys
 import time
@@ -10,6 +11,7 @@ from typing import Self
 
 from docket_sim.clock.system import real_sleep
 from docket_sim.errors import BlockingSleep
+from docket_sim.events import Source
 from docket_sim.simulation.loop import VirtualLoop
 
 _NAME = "sleep"
@@ -51,8 +53,7 @@ class SleepGuard:
         if not _on_virtual_loop():
             real_sleep(seconds)
             return
-        caller = sys._getframe(1)  # noqa: SLF001 - the stack has no cheaper public reader
-        filename, line = caller.f_code.co_filename, caller.f_lineno
+        filename, line = Source.of_caller(inspect.currentframe()) or ("an unknown file", 0)
         error = BlockingSleep(
             f"time.sleep({seconds:g}) blocks the event loop, at {filename}:{line}: "
             f"{linecache.getline(filename, line).strip()}\n"

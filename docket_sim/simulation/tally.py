@@ -66,19 +66,22 @@ _STATES = {
 }
 
 
+_KINDS: dict[type[Event], str] = {
+    CancelledWaiting: "cancelled",
+    LeaseLost: "lost",
+    Retried: "retried",
+    Superseded: "superseded",
+}
+
+
 def _counted_as(event: Event) -> list[str]:
     match event:
-        case Finished(state=state, timed_out=timed_out):
-            return [_STATES[state], *(["timed_out"] if timed_out else [])]
-        case Retried(timed_out=timed_out):
-            return ["retried", *(["timed_out"] if timed_out else [])]
-        case Superseded():
-            return ["superseded"]
-        case LeaseLost():
-            return ["lost"]
-        case CancelledWaiting():
-            return ["cancelled"]
-        case Started(delivery=delivery) if delivery > 1:
-            return ["redelivered"]
+        case Finished(state=state):
+            counted = [_STATES[state]]
+        case Started(delivery=delivery):
+            counted = ["redelivered"] if delivery > 1 else []
         case _:
-            return []
+            counted = [_KINDS[type(event)]] if type(event) in _KINDS else []
+    if isinstance(event, Finished | Retried) and event.timed_out:
+        counted.append("timed_out")
+    return counted

@@ -1,4 +1,4 @@
-"""The timeline of a run: what happened, when in virtual time, to which attempt, and because of what."""
+"""The timeline of a run: what happened, when in virtual time, to which attempt, and why."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -152,28 +152,36 @@ def _what(event: Event) -> str:
 
 
 def _details(event: Event) -> str:
+    if isinstance(event, Scheduled | Dropped):
+        return _scheduling(event)
+    return _attempt(event) if isinstance(event, AttemptEvent) else ""
+
+
+def _scheduling(event: Scheduled | Dropped) -> str:
+    call = event.call
+    scheduler = _scheduler(call.cause, event.source)
+    if isinstance(event, Dropped):
+        return f"its key is taken; by {scheduler}"
+    due = f"due in {short(call.when - event.at)}, " if call.when > event.at else ""
+    return f"{due}{'in place of what the key had, ' if event.replaced else ''}by {scheduler}"
+
+
+def _attempt(event: AttemptEvent) -> str:
     match event:
-        case Scheduled(at=at, call=call, source=source):
-            due = f"due in {short(call.when - at)}, " if call.when > at else ""
-            return f"{due}by {_scheduler(call.cause, source)}"
-        case Dropped(call=call, source=source):
-            return f"its key is taken; by {_scheduler(call.cause, source)}"
-        case Started(call=call, worker=worker, delivery=delivery):
+        case Started(delivery=delivery):
             again = f", delivery {delivery}" if delivery > 1 else ""
-            return f"{worker}, attempt {call.attempt}{again}"
-        case Retried(at=at, error=error, when=when):
-            return f"{error_text(error)}; again in {short(when - at)}"
-        case Released(at=at, error=error, when=when):
-            return f"{error_text(error)}; left for others for {short(when - at)}"
-        case Finished(at=at, worker=worker, error=error, next_run=next_run):
-            words = [worker] if error is None else [error_text(error)]
+            return f"{event.worker}, attempt {event.call.attempt}{again}"
+        case Retried(error=error, when=when):
+            return f"{error_text(error)}; again in {short(when - event.at)}"
+        case Released(error=error, when=when):
+            return f"{error_text(error)}; left for others for {short(when - event.at)}"
+        case Finished(error=error, next_run=next_run):
+            words = [event.worker if error is None else error_text(error)]
             if next_run is not None:
-                words.append(f"next run in {short(next_run - at)}")
+                words.append(f"next run in {short(next_run - event.at)}")
             return "; ".join(words)
-        case AttemptEvent(worker=worker):
-            return worker
         case _:
-            return ""
+            return event.worker
 
 
 def error_text(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """A store with a turnstile: a simulation's own workers claim only when they are let through."""
 
 import dataclasses
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -29,16 +29,19 @@ class Turnstile:
         self.gated: set[str] = set()
         self._store = store
         self._tickets: int | None = 0
+        self._opening = 0
         self._gates: list[_Gate] = []
 
     def let_through(self, now: datetime, tickets: int | None = None) -> None:
         """Let the gated workers claim: `tickets` calls, or any number."""
+        self._opening += 1
         self._tickets = tickets
         for gate in self._gates:
             gate.work_due(now)
 
     def shut(self) -> None:
         """Let them claim nothing more."""
+        self._opening += 1
         self._tickets = 0
 
     @property
@@ -58,10 +61,10 @@ class Turnstile:
         """Claim what the turnstile lets through."""
         if worker not in self.gated or self._tickets is None:
             return await self._store.claim(worker, limit=limit, lease=lease, now=now)
-        allowed = min(limit, self._tickets)
+        opening, allowed = self._opening, min(limit, self._tickets)
         self._tickets -= allowed  # while the store is asked, they are spoken for
         claimed = await self._store.claim(worker, limit=allowed, lease=lease, now=now)
-        if self._tickets is not None:
+        if self._opening == opening:
             self._tickets += allowed - len(claimed.claims)
         if self.closed:
             return dataclasses.replace(claimed, next_due=None, next_expiry=None)
@@ -104,7 +107,7 @@ class Turnstile:
         return await self._store.clear(now=now)
 
     @contextmanager
-    def listen(self, listener: Listener) -> Iterator[None]:
+    def listen(self, listener: Listener) -> Generator[None]:
         """As the store; a gated worker is not told of work that it could not claim."""
         if listener.worker not in self.gated:
             with self._store.listen(listener):

@@ -1,19 +1,45 @@
 """Who waits, and where: what a report on a stuck run says of the tasks on a loop."""
 
 import asyncio
+import contextlib
 import linecache
 from collections.abc import Iterable
+from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
+
+from docket_sim.clock import VirtualClock
 
 _SHOWN = 20
-_OURS = ("docket_sim/", "asyncio/", "contextlib.py", "concurrent/futures/")
+_OURS = (
+    str(Path(__file__).parents[1]),
+    str(Path(asyncio.__file__).parent),
+    contextlib.__file__,
+)  # code that only passes on what the user's own waits for
 
 
-class Loop(Protocol):
+class RunnableLoop(Protocol):
     """What a report asks of a loop."""
 
     def runnable(self) -> list[asyncio.Handle]: ...
+
+
+def deadlock_report(loop: asyncio.AbstractEventLoop, clock: VirtualClock) -> str:
+    """What to say when nothing can ever happen again."""
+    return (
+        f"nothing can ever happen again, at {clock.now().isoformat()} (+{clock.elapsed}): "
+        f"no timer is set, and no thread or socket is at work. Waiting:\n{describe_waiting(loop)}"
+    )
+
+
+def spin_report(loop: RunnableLoop, clock: VirtualClock, rounds: int) -> str:
+    """What to say when the loop runs on, and time does not."""
+    return (
+        f"{rounds:,} rounds of the loop have passed at {clock.now().isoformat()} "
+        f"(+{clock.elapsed}) without time moving or a task ending. A loop that waits with "
+        f"`await asyncio.sleep(0)` never lets time move: sleep for longer, or wait for an event. "
+        f"Running:\n{describe_runnable(loop)}"
+    )
 
 
 def describe_waiting(loop: asyncio.AbstractEventLoop) -> str:
@@ -23,7 +49,7 @@ def describe_waiting(loop: asyncio.AbstractEventLoop) -> str:
     return _listed(_entry(task) for task in theirs or tasks) or "  no task at all"
 
 
-def describe_runnable(loop: Loop) -> str:
+def describe_runnable(loop: RunnableLoop) -> str:
     """One entry for each task that is about to run."""
     owners = dict.fromkeys(_owner(handle) for handle in loop.runnable())
     return _listed(_entry(task) for task in owners if task is not None) or "  plain callbacks only"
@@ -31,8 +57,8 @@ def describe_runnable(loop: Loop) -> str:
 
 def _owner(handle: asyncio.Handle) -> "asyncio.Task[Any] | None":
     callback: Any = getattr(handle, "_callback", None)
-    owner = getattr(callback, "__self__", None)
-    return owner if isinstance(owner, asyncio.Task) else None
+    owner: Any = getattr(callback, "__self__", None)
+    return cast("Any", owner) if isinstance(owner, asyncio.Task) else None
 
 
 def _entry(task: "asyncio.Task[Any]") -> str:
@@ -81,5 +107,4 @@ def _of(coroutine: Any, what: str) -> Any:
 
 
 def _is_ours(code: CodeType) -> bool:
-    path = code.co_filename.replace("\\", "/")
-    return any(part in path for part in _OURS)
+    return code.co_filename.startswith(_OURS)

@@ -1,18 +1,19 @@
 """The user's clock: freezegun, made to ask the virtual clock for the time at every call.
 
-`datetime.now()`, `time.time()` and `time.monotonic()` in user code then agree with the virtual clock
-at every instant, in coroutines, callbacks and threads alike, and a move of the clock costs nothing.
+`datetime.now()`, `time.time()` and `time.monotonic()` in user code then agree with the virtual
+clock at every instant, in coroutines, callbacks and threads alike, and a move of the clock costs
+nothing.
 """
 
+import importlib
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+from pydantic_core import core_schema
 
 from docket_sim.clock import VirtualClock
 from docket_sim.errors import SimulationError
-
-if TYPE_CHECKING:
-    from freezegun.api import _freeze_time
 
 _REAL = [
     # Modules that keep the machine's time: what waits for real, and what measures the tests.
@@ -42,7 +43,7 @@ class FrozenWall:
             SimulationError: freezegun is not installed.
         """
         self._clock = clock
-        self._frozen: _freeze_time | None = None
+        self._frozen: Any = None
 
     def __enter__(self) -> Self:
         api = _freezegun()
@@ -60,7 +61,6 @@ class FrozenWall:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._frozen is not None
         self._frozen.stop()
 
 
@@ -76,7 +76,7 @@ class _Asking:
 
 def _freezegun() -> Any:
     try:
-        from freezegun import api
+        api: Any = importlib.import_module("freezegun.api")  # it comes with the extra `test`
     except ImportError:
         raise SimulationError(
             "freezegun is not installed, so the user's clock cannot be frozen. "
@@ -90,11 +90,12 @@ def _teach_pydantic(api: Any) -> None:
     """Let annotations that are looked up while time is frozen mean what they mean otherwise."""
     if "__get_pydantic_core_schema__" in vars(api.FakeDatetime):
         return
-    from pydantic_core import core_schema
 
-    api.FakeDatetime.__get_pydantic_core_schema__ = classmethod(
-        lambda _cls, _source, _handler: core_schema.datetime_schema()
-    )
-    api.FakeDate.__get_pydantic_core_schema__ = classmethod(
-        lambda _cls, _source, _handler: core_schema.date_schema()
-    )
+    def as_datetime(_cls: Any, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+        return core_schema.datetime_schema()
+
+    def as_date(_cls: Any, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+        return core_schema.date_schema()
+
+    api.FakeDatetime.__get_pydantic_core_schema__ = classmethod(as_datetime)
+    api.FakeDate.__get_pydantic_core_schema__ = classmethod(as_date)

@@ -153,9 +153,7 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(
-        self, worker: str, *, limit: int, lease: timedelta, now: datetime
-    ) -> Claimed:
+    async def claim(self, worker: str, *, limit: int, lease: timedelta, now: datetime) -> Claimed:
         """Claim up to `limit` calls that are due, those of expired leases included.
 
         Of several due calls the one that has been due longest is claimed first. The same `worker`
@@ -163,9 +161,7 @@ class Store(Protocol):
         """
         ...
 
-    async def renew(
-        self, claims: Sequence[Claim], *, lease: timedelta, now: datetime
-    ) -> Renewal:
+    async def renew(self, claims: Sequence[Claim], *, lease: timedelta, now: datetime) -> Renewal:
         """Extend the leases of `claims` to `now + lease`."""
         ...
 
@@ -202,5 +198,5 @@ class Store(Protocol):
         ...
 
     async def clear(self, *, now: datetime) -> int:
-        """Remove every execution that waits, and say how many; running ones go on."""
+        """Cancel every execution that waits, and say how many; running ones go on."""
         ...

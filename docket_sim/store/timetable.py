@@ -1,4 +1,4 @@
-"""Entries of the memory store by instant: a heap whose stale items are dropped when they surface."""
+"""The memory store's entries by instant: a heap whose stale items go when they surface."""
 
 import heapq
 from collections.abc import Iterator

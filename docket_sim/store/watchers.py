@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, TypeVarTuple, Unpack
+from typing import NamedTuple, TypeVarTuple
 
 from docket_sim.execution import Record
 from docket_sim.store.base import Listener
@@ -90,7 +90,9 @@ _Parts = TypeVarTuple("_Parts")
 
 
 def _tell(
-    loop: asyncio.AbstractEventLoop, notice: Callable[[Unpack[_Parts]], None], *parts: Unpack[_Parts]
+    loop: asyncio.AbstractEventLoop,
+    notice: Callable[[*_Parts], None],
+    *parts: *_Parts,
 ) -> None:
     if loop is asyncio.get_running_loop():
         notice(*parts)

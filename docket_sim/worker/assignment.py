@@ -7,7 +7,7 @@ from docket_sim.codec import TaskCodec
 from docket_sim.dependencies import AnyDependency, AttemptContext, Plan, SharedScope
 from docket_sim.docket import Docket
 from docket_sim.errors import DocketError, PayloadError, UnknownTask
-from docket_sim.execution import Execution, ExecutionState, Refused
+from docket_sim.execution import Refused
 from docket_sim.perform import Assignment
 from docket_sim.store import Claim
 from docket_sim.task import Task, TaskFunction
@@ -77,13 +77,7 @@ class Assigner:
         arguments: Mapping[str, object],
     ) -> AttemptContext:
         docket = self._docket
-        execution = Execution(
-            docket,
-            claim.call,
-            ExecutionState.RUNNING,
-            worker=claim.worker,
-            redelivered=claim.delivery > 1,
-        )
+        execution = docket.running(claim.call, claim.worker, claim.delivery)
         return AttemptContext(
             docket=docket,
             worker=worker,

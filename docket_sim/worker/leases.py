@@ -42,7 +42,7 @@ class Leases:
         self._timer: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._quietly = copy_context()
-        self._quietly.run(housekeeping.set, True)
+        self._quietly.run(lambda: housekeeping.set(True))
 
     def __len__(self) -> int:
         return len(self._in_hand)

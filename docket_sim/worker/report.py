@@ -16,6 +16,7 @@ from docket_sim.execution import (
     Finish,
     Reason,
     Refused,
+    Reschedule,
 )
 from docket_sim.perform import Performed
 from docket_sim.store import Claim, Settled
@@ -32,15 +33,21 @@ def report(claim: Claim, performed: Performed, settled: Settled, now: datetime) 
         case Settled.CANCELLED:
             return Finished(now, call, worker, ExecutionState.CANCELLED)
         case Settled.APPLIED:
-            pass
+            return _applied(claim, performed, now)
+
+
+def _applied(claim: Claim, performed: Performed, now: datetime) -> Event:
+    call, worker = claim.call, claim.worker
     outcome, settlement = performed.outcome, performed.settlement
     error = outcome.error if isinstance(outcome, Failed | Refused) else None
     timed_out = isinstance(outcome, Failed) and outcome.timed_out
-    if isinstance(settlement, Finish):
-        return Finished(now, call, worker, settlement.state, error, timed_out)
-    if error is not None and settlement.reason is Reason.RETRY:
-        return Retried(now, call, worker, error, settlement.when, timed_out)
-    if error is not None and settlement.reason is Reason.RELEASE:
-        return Released(now, call, worker, error, settlement.when)
-    state = ExecutionState.COMPLETED if error is None else ExecutionState.FAILED
-    return Finished(now, call, worker, state, error, timed_out, next_run=settlement.when)
+    match settlement:
+        case Finish(state=state):
+            return Finished(now, call, worker, state, error, timed_out)
+        case Reschedule(reason=Reason.RETRY, when=when) if error is not None:
+            return Retried(now, call, worker, error, when, timed_out)
+        case Reschedule(reason=Reason.RELEASE, when=when) if error is not None:
+            return Released(now, call, worker, error, when)
+        case Reschedule(when=when):
+            state = ExecutionState.COMPLETED if error is None else ExecutionState.FAILED
+            return Finished(now, call, worker, state, error, timed_out, next_run=when)

@@ -33,7 +33,7 @@ class Wakeup:
         self._until: datetime | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._quietly = copy_context()
-        self._quietly.run(housekeeping.set, True)
+        self._quietly.run(lambda: housekeeping.set(True))
 
     def ring(self) -> None:
         """End the present or the next wait."""

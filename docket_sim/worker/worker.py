@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from docket_sim.codec import TaskCodec
-from docket_sim.dependencies import AnyDependency, Dependency, FactoryDependency, SharedScope
+from docket_sim.dependencies import AnyDependency, SharedScope, is_dependency
 from docket_sim.docket import Docket
 from docket_sim.errors import DocketError, StoreUnavailable
 from docket_sim.events import Finished, LeaseLost, Started
@@ -113,9 +113,7 @@ class Worker:
     async def __aenter__(self) -> Self:
         self._resources = AsyncExitStack()
         self._shared = SharedScope()
-        self._leases = Leases(
-            self.docket.store, self.settings.redelivery_timeout, self.docket.now
-        )
+        self._leases = Leases(self.docket.store, self.settings.redelivery_timeout, self.docket.now)
         self._wakeup = Wakeup(self.name, self.docket.now, self._leases.cancel)
         self._resources.push_async_callback(self._shared.close)
         self._resources.push_async_callback(self._leases.abandon)
@@ -277,7 +275,7 @@ def _named(dependencies: Mapping[str, Any] | Sequence[Any] | None) -> dict[str, 
     )
     named: dict[str, AnyDependency] = {}
     for name, item in items:
-        if not isinstance(item, Dependency | FactoryDependency):
+        if not is_dependency(item):
             raise TypeError(
                 f"the worker's {name} must be a dependency, such as Depends(factory), "
                 f"found {item!r}"

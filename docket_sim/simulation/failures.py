@@ -1,0 +1,71 @@
+"""The failures that nobody has looked at: a hidden one is to fail the test."""
+
+from collections.abc import Callable
+
+from docket_sim.errors import SimulationError, UnseenFailures
+from docket_sim.events import Event, Finished
+from docket_sim.execution import ExecutionState, TaskCall
+from docket_sim.simulation.timeline import Timeline, error_text, short
+
+
+class Failures:
+    """The executions that ended failed, until they are acknowledged, and what broke the run itself.
+
+    Attributes:
+        unseen: the failures that nobody has acknowledged.
+    """
+
+    def __init__(self, timeline: Timeline, describe: Callable[[TaskCall], str]) -> None:
+        """
+        Args:
+            timeline: whose start the times in messages count from.
+            describe: gives a call as it reads in code.
+        """
+        self.unseen: list[Finished] = []
+        self._broken: SimulationError | None = None
+        self._timeline = timeline
+        self._describe = describe
+
+    def notify(self, event: Event) -> None:
+        """Note a failure."""
+        if isinstance(event, Finished) and event.state is ExecutionState.FAILED:
+            self.unseen.append(event)
+
+    def note_broken(self, error: SimulationError) -> None:
+        """Note what a task did to the run; the first is reported."""
+        self._broken = self._broken or error
+
+    def acknowledge(self) -> list[Finished]:
+        """The failures that nobody has acknowledged, which is done herewith."""
+        seen, self.unseen = self.unseen, []
+        return seen
+
+    def raise_broken(self) -> None:
+        """Raise what a task did to the run, if anything."""
+        broken, self._broken = self._broken, None
+        if broken is not None:
+            raise broken
+
+    def raise_unseen(self) -> None:
+        """Raise if there are failures that nobody has acknowledged.
+
+        Raises:
+            UnseenFailures: there are; they count as acknowledged herewith.
+        """
+        failures = self.acknowledge()
+        if not failures:
+            return
+        count = f"{len(failures)} executions" if len(failures) > 1 else "an execution"
+        lines = "\n".join(f"  {self._line(failure)}" for failure in failures)
+        raise UnseenFailures(
+            f"{count} ended failed, and nothing acknowledged it:\n{lines}\n"
+            f"If that is meant, say sim.acknowledge_failures(), or allow_failures=True."
+        ) from failures[0].error
+
+    def _line(self, failure: Finished) -> str:
+        call = failure.call
+        return (
+            f"{self._describe(call)} [{call.key}] at +{short(failure.at - self._timeline.start)}, "
+            f"attempt {call.attempt}"
+            + (f": {error_text(failure.error)}" if failure.error is not None else "")
+        )

@@ -1,0 +1,284 @@
+"""The ledger of a memory store: what each verb does, as plain code without waiting or locking.
+
+It checks every change of state against `TRANSITIONS`, and takes the time from its callers alone.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import count
+
+from docket_sim.execution import (
+    TRANSITIONS,
+    Disposition,
+    ExecutionState,
+    Finish,
+    Reason,
+    Record,
+    Reschedule,
+    Settlement,
+    TaskCall,
+)
+from docket_sim.store.base import Claim, Claimed, Renewal, Settled, StoreSnapshot, Submitted
+from docket_sim.store.timetable import Entry, Timetable
+from docket_sim.store.watchers import Watchers
+
+_FOREVER = timedelta.max
+
+
+class Ledger:
+    """The entries of one docket; its verbs are those of `Store`.
+
+    Attributes:
+        watchers: who is told what happens.
+    """
+
+    def __init__(self, execution_ttl: timedelta) -> None:
+        """
+        Args:
+            execution_ttl: how long the record of an ended execution is kept; zero keeps none.
+        """
+        self.watchers = Watchers()
+        self._ttl = execution_ttl
+        self._entries: dict[str, Entry] = {}
+        self._due = Timetable()
+        self._leases: dict[str, Timetable] = {}
+        self._kept = Timetable()
+        self._fences = count(1)
+        self._outstanding = 0
+
+    def submit(self, call: TaskCall, now: datetime, *, replace: bool) -> Submitted:
+        """Schedule `call`."""
+        self._forget(now)
+        entry = self._entries.get(call.key)
+        if entry is not None and not entry.state.finished and not replace:
+            return Submitted(Disposition.ALREADY_SCHEDULED, entry.record(now))
+        entry = self._accept(entry, call, now)
+        return Submitted(Disposition.SCHEDULED, entry.record(now))
+
+    def claim(self, worker: str, limit: int, lease: timedelta, now: datetime) -> Claimed:
+        """Claim up to `limit` calls that are due."""
+        self._forget(now)
+        self._expire(now)
+        claims: list[Claim] = []
+        while len(claims) < limit and (entry := self._due.take(now)) is not None:
+            claims.append(self._lease(entry, worker, lease, now))
+        if claims:
+            # The others learn when to look whether this worker is still alive.
+            self.watchers.work_due(now + lease, but_not=worker)
+        return Claimed(claims, self._due.first(), self._next_expiry(worker), self._outstanding)
+
+    def renew(self, claims: Sequence[Claim], lease: timedelta, now: datetime) -> Renewal:
+        """Extend the leases of `claims`."""
+        lost: list[int] = []
+        cancelled: list[int] = []
+        for claim in claims:
+            entry = self._held(claim)
+            if entry is None:
+                lost.append(claim.fence)
+                continue
+            self._leases_of(claim.worker).put(now + lease, entry)
+            if entry.cancel_requested:
+                cancelled.append(claim.fence)
+        return Renewal(lost, cancelled)
+
+    def settle(self, claim: Claim, settlement: Settlement, now: datetime) -> Settled:
+        """End the claim and apply `settlement`, if the claim is still in force."""
+        entry = self._held(claim)
+        if entry is None:
+            return Settled.LOST
+        if claim.call.generation != entry.call.generation or entry.state.finished:
+            self._end_superseded(entry, now)
+            return Settled.SUPERSEDED
+        if isinstance(settlement, Finish):
+            self._finish(entry, settlement, now)
+        elif entry.cancel_requested:
+            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
+            return Settled.CANCELLED
+        else:
+            self._reschedule(entry, settlement, now)
+        return Settled.APPLIED
+
+    def cancel(self, key: str, now: datetime) -> Record | None:
+        """Cancel the execution `key`, and return what it was before."""
+        self._forget(now)
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        before = entry.record(now)
+        if entry.state.finished:
+            return before
+        if entry.lease is not None:
+            entry.cancel_requested = True
+            self.watchers.cancel_requested(key)
+        if entry.state is not ExecutionState.RUNNING:
+            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
+        return before
+
+    def get(self, key: str, now: datetime) -> Record | None:
+        """What is known of `key`."""
+        self._forget(now)
+        entry = self._entries.get(key)
+        return entry.record(now) if entry is not None else None
+
+    def snapshot(self, now: datetime) -> StoreSnapshot:
+        """Everything that is kept."""
+        self._forget(now)
+        records = [entry.record(now) for entry in self._entries.values()]
+        records.sort(key=lambda record: record.call.when)
+        return StoreSnapshot(now, records)
+
+    def clear(self, now: datetime) -> int:
+        """Cancel every execution that waits, and say how many."""
+        waiting = [
+            entry
+            for entry in self._entries.values()
+            if not entry.state.finished and entry.state is not ExecutionState.RUNNING
+        ]
+        for entry in waiting:
+            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
+        return len(waiting)
+
+    # How it is done.
+
+    def _accept(self, entry: Entry | None, call: TaskCall, now: datetime) -> Entry:
+        generation = 1 if entry is None else entry.call.generation + 1
+        call = dataclasses.replace(call, generation=generation)
+        if entry is None:
+            entry = self._entries[call.key] = Entry(call, _waiting(call, now))
+            self._outstanding += 1
+        else:
+            self._outstanding += entry.state.finished
+            blocked = entry.lease is not None
+            entry.begin(call, ExecutionState.BLOCKED if blocked else _waiting(call, now))
+        if entry.state is not ExecutionState.BLOCKED:
+            self._make_due(entry)
+        self._changed(entry, now)
+        return entry
+
+    def _lease(self, entry: Entry, worker: str, lease: timedelta, now: datetime) -> Claim:
+        if entry.state is ExecutionState.SCHEDULED:
+            _move(entry, ExecutionState.QUEUED)
+        _move(entry, ExecutionState.RUNNING)
+        entry.delivery += 1
+        entry.worker = worker
+        entry.started_at = now
+        entry.cancel_requested = False
+        claim = Claim(entry.call, worker, next(self._fences), entry.delivery, now)
+        entry.lease = claim
+        self._leases_of(worker).put(now + lease, entry)
+        self._changed(entry, now)
+        return claim
+
+    def _held(self, claim: Claim) -> Entry | None:
+        """The entry that `claim` is in force on."""
+        entry = self._entries.get(claim.call.key)
+        if entry is None or entry.lease is None or entry.lease.fence != claim.fence:
+            return None
+        return entry
+
+    def _expire(self, now: datetime) -> None:
+        """End the leases that nobody renewed; what they held can be claimed again."""
+        for worker in list(self._leases):
+            leases = self._leases[worker]
+            while (entry := leases.take(now)) is not None:
+                self._expire_lease(entry, now)
+            if leases.first() is None:
+                del self._leases[worker]
+
+    def _expire_lease(self, entry: Entry, now: datetime) -> None:
+        if entry.state is not ExecutionState.RUNNING:
+            self._end_superseded(entry, now)
+        elif entry.cancel_requested:
+            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
+        else:
+            entry.lease = None
+            _move(entry, ExecutionState.QUEUED)
+            self._make_due(entry)
+            self._changed(entry, now)
+
+    def _end_superseded(self, entry: Entry, now: datetime) -> None:
+        """The attempt of an older generation is over: its replacement, if any, may run."""
+        entry.lease = None
+        entry.cancel_requested = False
+        if entry.state is ExecutionState.BLOCKED:
+            _move(entry, _waiting(entry.call, now))
+            self._make_due(entry)
+            self._changed(entry, now)
+        else:
+            self._keep(entry, now)
+
+    def _reschedule(self, entry: Entry, settlement: Reschedule, now: datetime) -> None:
+        arguments = settlement.arguments
+        entry.call = dataclasses.replace(
+            entry.call,
+            when=settlement.when,
+            attempt=settlement.attempt,
+            arguments=entry.call.arguments if arguments is None else arguments,
+        )
+        if settlement.reason is not Reason.RELEASE:
+            entry.delivery = 0
+        entry.lease = None
+        _move(entry, _waiting(entry.call, now))
+        self._make_due(entry)
+        self._changed(entry, now)
+
+    def _finish(self, entry: Entry, settlement: Finish, now: datetime) -> None:
+        superseded = entry.state is ExecutionState.BLOCKED
+        _move(entry, settlement.state)
+        entry.finished_at = now
+        entry.result = settlement.result
+        entry.error = settlement.error
+        self._changed(entry, now)
+        if not superseded:  # otherwise the attempt that it replaced still holds the lease
+            entry.lease = None
+            entry.cancel_requested = False
+            self._keep(entry, now)
+        self._outstanding -= 1
+        if self._outstanding == 0:
+            self.watchers.drained()
+
+    def _keep(self, entry: Entry, now: datetime) -> None:
+        """Keep an ended execution's record for a while."""
+        entry.place = None
+        if self._ttl <= timedelta(0):
+            del self._entries[entry.call.key]
+        elif self._ttl < _FOREVER:
+            self._kept.put(now + self._ttl, entry)
+
+    def _forget(self, now: datetime) -> None:
+        while (entry := self._kept.take(now)) is not None:
+            del self._entries[entry.call.key]
+
+    def _make_due(self, entry: Entry) -> None:
+        self._due.put(entry.call.when, entry)
+        self.watchers.work_due(entry.call.when)
+
+    def _changed(self, entry: Entry, now: datetime) -> None:
+        if self.watchers.watched(entry.call.key):
+            self.watchers.changed(entry.record(now))
+
+    def _leases_of(self, worker: str) -> Timetable:
+        leases = self._leases.get(worker)
+        if leases is None:
+            leases = self._leases[worker] = Timetable()
+        return leases
+
+    def _next_expiry(self, worker: str) -> datetime | None:
+        return min(
+            (
+                expiry
+                for other, leases in self._leases.items()
+                if other != worker and (expiry := leases.first()) is not None
+            ),
+            default=None,
+        )
+
+
+def _waiting(call: TaskCall, now: datetime) -> ExecutionState:
+    return ExecutionState.QUEUED if call.when <= now else ExecutionState.SCHEDULED
+
+
+def _move(entry: Entry, state: ExecutionState) -> None:
+    assert state in TRANSITIONS[entry.state], f"{entry.call.key}: {entry.state} → {state}"
+    entry.state = state
