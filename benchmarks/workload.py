@@ -16,7 +16,7 @@ SLEEPER_HORIZON = 3_600.0
 """Sleepers wake at random instants within so many seconds."""
 
 BATCHES = 5
-"""How often one process does what takes a second or less, after a first time that does not count."""
+"""How often one process repeats what is short, after a first time that does not count."""
 
 EXAMPLES = 100
 EXAMPLES_IN_REAL_TIME = 20

@@ -217,6 +217,7 @@ class Docket:
         Raises:
             UnknownTask: no task has that name.
             ValueError: `when` is naive.
+            TypeError: `when` is no datetime, or `key` no string with something in it.
             TypeError (of the returned callable): the arguments do not fit or cannot travel.
         """
         return self._scheduler(function, when, key, replace=False)
@@ -241,18 +242,12 @@ class Docket:
         """
         return self._scheduler(function, when, key, replace=True)
 
-    async def cancel(self, key: str) -> None:
+    def cancel(self, key: str) -> Awaitable[None]:
         """Cancel an execution: one that waits never runs, one that runs is cancelled.
 
-        An unknown key, or one that has ended, is left as it is.
+        An unknown key, or one that has ended, is left as it is. Awaiting the answer does it.
         """
-        before = await self.store.cancel(key, now=self.now())
-        if before is None or before.state.finished:
-            return
-        if before.state is ExecutionState.RUNNING:
-            self.notify(CancelRequested(self.now(), before.call))
-        else:
-            self.notify(CancelledWaiting(self.now(), before.call))
+        return self._cancel(key, Source.of_caller(inspect.currentframe()))
 
     async def get_execution(self, key: str) -> Execution | None:
         """A handle on the execution `key`, or `None` when nothing is known of it."""
@@ -296,8 +291,11 @@ class Docket:
     def _scheduler(
         self, function: TaskFunction | str, when: datetime | None, key: str | None, *, replace: bool
     ) -> Callable[..., Awaitable[Execution]]:
+        if key is not None and (not isinstance(key, str) or not key):
+            raise TypeError(f"key must be a non-empty string, found {key!r}")
         task = self.task(function)
         due = None if when is None else as_utc(when)
+        unawaited = f"docket.{'replace' if replace else 'add'}({task.name})(...)"
 
         def schedule(*args: Any, **kwargs: Any) -> Awaitable[Execution]:
             arguments = task.encode(args, kwargs)
@@ -310,9 +308,19 @@ class Docket:
                 when=now if due is None else due,
                 cause=_current_cause(),
             )
-            return self._submit(call, source, replace=replace)
+            submitting = self._submit(call, source, replace=replace)
+            cast("Any", submitting).__qualname__ = unawaited  # what Python's warning will name
+            return submitting
 
         return schedule
+
+    async def _cancel(self, key: str, source: Source | None) -> None:
+        before = await self.store.cancel(key, now=self.now())
+        if before is None or before.state.finished:
+            return
+        running = before.state is ExecutionState.RUNNING
+        event = CancelRequested if running else CancelledWaiting
+        self.notify(event(self.now(), before.call, _current_cause(), source))
 
     async def _submit(self, call: TaskCall, source: Source | None, *, replace: bool) -> Execution:
         now = self.clock.now()

@@ -5,7 +5,7 @@ from datetime import datetime
 from types import FrameType
 from typing import NamedTuple, Protocol
 
-from docket_sim.execution import ExecutionState, TaskCall
+from docket_sim.execution import Cause, ExecutionState, TaskCall
 
 
 class Source(NamedTuple):
@@ -51,7 +51,13 @@ class Dropped(Event):
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested(Event):
-    """A running execution was cancelled; its worker has yet to end it."""
+    """A running execution was cancelled, by that attempt or from outside, at that line of code.
+
+    Its worker has yet to end it.
+    """
+
+    by: Cause | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,10 @@ class Finished(AttemptEvent):
 
 @dataclass(frozen=True, slots=True)
 class CancelledWaiting(Event):
-    """An execution was cancelled before it began."""
+    """An execution was cancelled before it began, by that attempt or from outside, at that line."""
+
+    by: Cause | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

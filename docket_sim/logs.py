@@ -22,7 +22,7 @@ class LogObserver:
     """Writes events to the logger `docket_sim`.
 
     Each record carries `key`, `task`, `attempt` and, where there is one, `worker`. Failures are
-    errors with their traceback, retries warnings, the course of things is debug and info.
+    errors with their traceback, retries warnings in one line, the rest is info and debug.
     """
 
     def __init__(self, describe: Callable[[TaskCall], str]) -> None:
@@ -50,7 +50,7 @@ class LogObserver:
             self._describe(call),
             call.key,
             _details(event),
-            exc_info=error if level >= logging.WARNING else None,
+            exc_info=error if level >= logging.ERROR else None,
             extra=extra,
         )
 

@@ -42,8 +42,14 @@ class Interruption(Enum):
     CANCELLED = "cancelled"
     """The execution was cancelled: the attempt ends, and is settled so."""
 
-    ABANDONED = "abandoned"
-    """The claim was lost or the worker stops: the attempt ends, and nothing is settled."""
+    LOST = "lost"
+    """The claim has gone to another worker: the attempt ends, and nothing is settled."""
+
+    STOPPED = "stopped"
+    """The worker stops without waiting: the attempt ends, and nothing is settled."""
+
+
+_ABANDONED = (Interruption.LOST, Interruption.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Assignment:
         plan: how its dependencies are resolved.
         codec: turns its result to bytes.
         context: what the attempt knows of itself, its arguments included.
-        spread: turns arguments by name into those of a call.
+        spread: turns arguments and dependencies by name into those of a call.
         given: the arguments as the caller gave them, without defaults.
     """
 
@@ -107,9 +113,9 @@ class Attempt:
         A cancellation comes too late once the body is over; only an abandoned attempt is cut short
         in its teardown.
         """
-        if self._task is None or self.interrupted is Interruption.ABANDONED:
+        if self._task is None or self.interrupted in _ABANDONED:
             return
-        if why is Interruption.ABANDONED or not (self._body_over or self.interrupted):
+        if why in _ABANDONED or not (self._body_over or self.interrupted):
             self.interrupted = why
             self._task.cancel()
 
@@ -142,9 +148,9 @@ class Attempt:
         current_attempt.set(assignment.context)
         async with AsyncExitStack() as stack:
             dependencies = await self._resolve(assignment, stack)
-            args, kwargs = assignment.spread(assignment.given)
+            args, kwargs = assignment.spread({**assignment.given, **dependencies})
             try:
-                body = assignment.body(*args, **kwargs, **dependencies)
+                body = assignment.body(*args, **kwargs)
                 value = await (body if self.timeout is None else self.timeout.run(body))
             finally:
                 self._body_over = True
@@ -177,7 +183,11 @@ async def perform(attempt: Attempt, codec: TaskCodec, now: Callable[[], datetime
             result = codec.encode_result(outcome.value)
         except Exception as error:  # noqa: BLE001 - encoding calls the user's own code
             outcome = Failed(error, retryable=False)
-    return Performed(outcome, decide(attempt, outcome, result, codec, now()))
+    try:
+        settlement = decide(attempt, outcome, result, codec, now())
+    except Exception as error:  # noqa: BLE001 - a user's policy, or an instant past all datetimes
+        outcome, settlement = Failed(error, retryable=False), _failed(codec, error)
+    return Performed(outcome, settlement)
 
 
 def decide(

@@ -34,7 +34,13 @@ def as_utc(when: datetime, what: str = "when") -> datetime:
 
     Raises:
         ValueError: `when` is naive; the message says how to make it aware.
+        TypeError: it is no datetime.
     """
+    if not isinstance(when, datetime):
+        raise TypeError(
+            f"{what} must be a timezone-aware datetime, found {when!r}; "
+            f"for a delay, add it to datetime.now(timezone.utc)"
+        )
     if when.tzinfo is UTC and type(when) is datetime:
         return when
     if when.tzinfo is None or when.utcoffset() is None:

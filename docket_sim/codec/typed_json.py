@@ -129,9 +129,13 @@ class _JsonTaskCodec:
     def _misfit(self, error: ValidationError, arguments: Mapping[str, object]) -> str:
         details = error.errors(include_url=False)
         name = next((str(part) for part in details[0]["loc"] if part in arguments), "?")
+        annotation = self._types.arguments.get(name)
+        untyped = annotation is not None and _carried(annotation) is JsonValue
         return (
-            f"{self._types.task}(): {name} expects {_named(self._types.arguments.get(name))}, "
-            f"found {type(arguments.get(name)).__name__}: {_reason(details[0], name)}. {_WAYS_OUT}"
+            f"{self._types.task}(): {name} expects "
+            f"{'what JSON carries' if untyped else _named(annotation)}, "
+            f"found {type(arguments.get(name)).__name__}: {_reason(details[0], name)}."
+            + (f" {_WAYS_OUT}" if untyped else "")
         )
 
 

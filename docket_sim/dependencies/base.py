@@ -17,10 +17,13 @@ class Dependency(ABC, Generic[T_co]):
     the value that the parameter receives, and `__aexit__` lets go of it after the body, seeing what
     the body raised. What belongs to the attempt is found in `current_attempt`:
 
-        class Tenant(Dependency[str]):
+        class _Tenant(Dependency[str]):
             async def __aenter__(self) -> str:
                 key = current_attempt.get().execution.key
                 return key.split(":")[0]
+
+        def Tenant() -> str:
+            return cast(str, _Tenant())  # for type checkers, the default is what it becomes
 
         async def send_invoice(order_id: int, tenant: str = Tenant()) -> None: ...
 

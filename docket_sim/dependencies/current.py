@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from docket_sim.dependencies.base import Immediate
+from docket_sim.dependencies.base import Immediate, T_co
 from docket_sim.dependencies.context import AttemptContext
 from docket_sim.errors import DocketError
 from docket_sim.execution import Execution
@@ -13,31 +13,41 @@ if TYPE_CHECKING:
     from docket_sim.worker import Worker
 
 
-class _CurrentDocket(Immediate["Docket"]):
+class _Current(Immediate[T_co]):
+    """What the attempt is surrounded by; two that ask for the same are equal."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+
+class _CurrentDocket(_Current["Docket"]):
     outlives_attempt: ClassVar[bool] = True
 
     def provide(self, context: AttemptContext, parameter: str) -> "Docket":
         return context.docket
 
 
-class _CurrentWorker(Immediate["Worker"]):
+class _CurrentWorker(_Current["Worker"]):
     outlives_attempt: ClassVar[bool] = True
 
     def provide(self, context: AttemptContext, parameter: str) -> "Worker":
         return context.worker
 
 
-class _CurrentExecution(Immediate[Execution]):
+class _CurrentExecution(_Current[Execution]):
     def provide(self, context: AttemptContext, parameter: str) -> Execution:
         return context.execution
 
 
-class _TaskKey(Immediate[str]):
+class _TaskKey(_Current[str]):
     def provide(self, context: AttemptContext, parameter: str) -> str:
         return context.execution.key
 
 
-class _TaskLogger(Immediate["logging.LoggerAdapter[logging.Logger]"]):
+class _TaskLogger(_Current["logging.LoggerAdapter[logging.Logger]"]):
     def provide(
         self, context: AttemptContext, parameter: str
     ) -> "logging.LoggerAdapter[logging.Logger]":
@@ -54,7 +64,7 @@ class _TaskLogger(Immediate["logging.LoggerAdapter[logging.Logger]"]):
         )
 
 
-class _TaskArgument(Immediate[Any]):
+class _TaskArgument(_Current[Any]):
     def __init__(self, parameter: str | None, *, optional: bool) -> None:
         self.parameter = parameter
         self.optional = optional

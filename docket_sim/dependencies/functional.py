@@ -1,5 +1,6 @@
 """Dependencies made by a factory: `Depends` for one attempt, `Shared` for a worker's life."""
 
+import functools
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import (
@@ -64,6 +65,8 @@ def _equal(mine: object, theirs: object) -> bool:
 
 def factory_name(factory: Factory) -> str:
     """The factory's name as messages show it."""
+    while isinstance(factory, functools.partial):
+        factory = factory.func
     name = getattr(factory, "__name__", None) or type(factory).__name__
     if name == "<lambda>":
         code = inspect.unwrap(factory).__code__
@@ -73,22 +76,23 @@ def factory_name(factory: Factory) -> str:
 
 def entering(factory: Factory) -> Factory:
     """The factory, with an undecorated generator function made a context manager's."""
-    function = factory
-    if not inspect.isroutine(factory) and not inspect.isclass(factory):
-        function = getattr(factory, "__call__", factory)  # noqa: B004 - an instance's bound __call__
-    if inspect.isasyncgenfunction(function):
-        return asynccontextmanager(cast("Callable[..., AsyncGenerator[Any, None]]", function))
-    if inspect.isgeneratorfunction(function):
-        return contextmanager(cast("Callable[..., Generator[Any, None, None]]", function))
+    for function in (factory, getattr(factory, "__call__", factory)):  # noqa: B004 - an instance's own
+        if inspect.isasyncgenfunction(function):
+            return asynccontextmanager(cast("Callable[..., AsyncGenerator[Any, None]]", factory))
+        if inspect.isgeneratorfunction(function):
+            return contextmanager(cast("Callable[..., Generator[Any, None, None]]", factory))
     return factory
 
 
 async def settle_value(made: Any, stack: AsyncExitStack) -> Any:
     """What a factory's return value stands for: entered, awaited, or itself.
 
-    An awaitable is awaited first, and its value is taken as it is: an `async def` that returns a
-    client hands over the client, even one that could be entered.
+    An awaitable is awaited, and its value is taken as it is: an `async def` that returns a client
+    hands over the client, even one that could be entered. A generator that comes out of a lambda or
+    a wrapper is what a generator function would have been: entered.
     """
+    if inspect.isasyncgen(made) or inspect.isgenerator(made):
+        made = _entered_as(made)
     if isinstance(made, AbstractAsyncContextManager):
         return await stack.enter_async_context(cast("AbstractAsyncContextManager[Any]", made))
     if isinstance(made, AbstractContextManager):
@@ -96,6 +100,16 @@ async def settle_value(made: Any, stack: AsyncExitStack) -> Any:
     if isinstance(made, Awaitable):
         return await cast("Any", made)
     return made
+
+
+def _entered_as(generator: Any) -> Any:
+    """A context manager around a generator that was made already."""
+
+    def made() -> Any:
+        return generator
+
+    manage: Any = asynccontextmanager if inspect.isasyncgen(generator) else contextmanager
+    return manage(made)()
 
 
 @overload

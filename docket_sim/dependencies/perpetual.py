@@ -17,6 +17,7 @@ class Perpetual(Immediate["Perpetual"]):
     """Runs a task again and again under one key, whether its runs succeed or fail.
 
     The next run is due `every` after the start of the present one, or at once when that has passed.
+    A run that was retried counts from the start of its last attempt.
 
     Attributes:
         every: the time from the start of one run to the start of the next.

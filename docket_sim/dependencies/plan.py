@@ -4,7 +4,7 @@ What a signature says is turned into a flat list of steps, each filling a number
 filled before it. An attempt walks the list and inspects nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -90,10 +90,12 @@ class _Make:
     constants: Mapping[str, Any]
     slots: Mapping[str, int]
     needs: tuple[int, ...]
+    spread: Callable[[Mapping[str, object]], tuple[list[Any], dict[str, Any]]]
 
     async def fill(self, context: AttemptContext, values: Values, stack: AsyncExitStack) -> Any:
-        arguments = {name: values[slot] for name, slot in self.slots.items()}
-        return await settle_value(self.factory(**self.constants, **arguments), stack)
+        resolved = {name: values[slot] for name, slot in self.slots.items()}
+        args, kwargs = self.spread({**self.constants, **resolved})
+        return await settle_value(self.factory(*args, **kwargs), stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,11 @@ class _Planner:
         """Plan one dependency of the task itself."""
         self._refuse_second(dependency, place)
         if annotates is not None and isinstance(dependency, Dependency):
+            if single_kind(dependency) is not None:
+                raise ValueError(
+                    f"{place}: {dependency!r} decides over the whole task; make it the default of "
+                    f"a parameter of its own."
+                )
             return self._append(_Enter(parameter, dependency, annotates))
         slot = self._add(dependency, parameter, parameter, ())
         match dependency:
@@ -193,7 +200,11 @@ class _Planner:
         return slot
 
     def _add(
-        self, dependency: AnyDependency, path: str, parameter: str, above: tuple[Factory, ...]
+        self,
+        dependency: AnyDependency,
+        path: str,
+        parameter: str,
+        above: tuple[FactoryDependency, ...],
     ) -> int:
         if isinstance(dependency, FactoryDependency):
             return self._add_factory(dependency, path, above)
@@ -203,20 +214,26 @@ class _Planner:
                 f"{type(dependency).__name__.lstrip('_')}. Use Depends for it, or pass what it "
                 f"needs as an argument of its methods."
             )
+        if above and single_kind(dependency) is not None:
+            raise ValueError(
+                f"{path}: {dependency!r} decides over the whole task, so it belongs in the "
+                f"signature of {self.plan.task} or among the worker's dependencies, not in that of "
+                f"a factory."
+            )
         if isinstance(dependency, Immediate):
             return self._append(_Provide(path, dependency, parameter))
         return self._append(_Enter(path, dependency))
 
     def _add_factory(
-        self, dependency: FactoryDependency, path: str, above: tuple[Factory, ...]
+        self, dependency: FactoryDependency, path: str, above: tuple[FactoryDependency, ...]
     ) -> int:
         name = factory_name(dependency.factory)
-        if dependency.factory in above:
-            circle = [*above[above.index(dependency.factory) :], dependency.factory]
-            raise CycleError(
-                f"the dependencies of {self.plan.task} need each other: "
-                + " → ".join(factory_name(factory) for factory in circle)
-            )
+        for place, one in enumerate(above):
+            if one.same_as(dependency):
+                circle = [factory_name(each.factory) for each in (*above[place:], dependency)]
+                raise CycleError(
+                    f"the dependencies of {self.plan.task} need each other: {' → '.join(circle)}"
+                )
         for made, slot in self._made:
             if made.same_as(dependency):
                 return slot
@@ -229,10 +246,13 @@ class _Planner:
         self._made.append((dependency, slot))
         return slot
 
-    def make(self, dependency: FactoryDependency, path: str, above: tuple[Factory, ...]) -> int:
+    def make(
+        self, dependency: FactoryDependency, path: str, above: tuple[FactoryDependency, ...]
+    ) -> int:
         """Plan the call of a factory, and before it what it needs."""
-        inner = (*above, dependency.factory)
-        needed = {**signature_of(dependency.factory).dependencies, **dependency.bindings}
+        inner = (*above, dependency)
+        signature = signature_of(dependency.factory)
+        needed = {**signature.dependencies, **dependency.bindings}
         slots: dict[str, int] = {}
         constants: dict[str, Any] = {}
         for name, value in needed.items():
@@ -240,9 +260,9 @@ class _Planner:
                 slots[name] = self._add(value, path, name, inner)
             else:
                 constants[name] = value
-        return self._append(
-            _Make(path, entering(dependency.factory), constants, slots, tuple(slots.values()))
-        )
+        needs = tuple(slots.values())
+        factory = entering(dependency.factory)
+        return self._append(_Make(path, factory, constants, slots, needs, signature.spread))
 
     def _append(self, step: Step) -> int:
         self.plan.steps.append(step)

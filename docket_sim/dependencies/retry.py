@@ -36,9 +36,9 @@ class Retry(Immediate["Retry"]):
         Raises:
             ValueError: `attempts` below 1, or a negative delay.
         """
-        if attempts is not None and attempts < 1:
+        if attempts is not None and (not isinstance(attempts, int) or attempts < 1):
             raise ValueError(
-                f"attempts counts runs, so it must be at least 1, found {attempts}; "
+                f"attempts counts runs, so it must be a whole number and at least 1, found {attempts!r}; "
                 f"None means no limit"
             )
         _refuse_negative(delay=delay)
@@ -96,11 +96,10 @@ class Retry(Immediate["Retry"]):
 
         Pure: it decides, and the worker acts.
         """
+        del error
         if self.attempts is not None and call.attempt >= self.attempts:
             return None
-        when = now + self.delay
-        if self._asked_for is not None and isinstance(error, RetryRequested):
-            when = max(now, self._asked_for)
+        when = now + self.delay if self._asked_for is None else max(now, self._asked_for)
         return Reschedule(when, call.attempt + 1, Reason.RETRY)
 
     def __repr__(self) -> str:

@@ -5,8 +5,9 @@ keeper enters it, holds it until the worker stops, and leaves it.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 from docket_sim.dependencies.context import AttemptContext
@@ -37,11 +38,7 @@ class SharedScope:
         else:
             keeper = _Keeper(dependency)
             self._keepers.append(keeper)
-            keeper.task = asyncio.get_running_loop().create_task(
-                self._keep(keeper, context),
-                name=f"shared {factory_name(dependency.factory)}",
-                context=self._context.copy(),
-            )
+            keeper.begin(self._keep(keeper, context), self._context.copy())
         return await asyncio.shield(keeper.ready)
 
     async def close(self) -> None:
@@ -51,11 +48,14 @@ class SharedScope:
             ExceptionGroup: some failed to be torn down; the others were torn down all the same.
         """
         errors: list[Exception] = []
+        unfinished = [keeper.task for keeper in self._keepers if not keeper.ready.done()]
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
         while self._made:
             keeper = self._made.pop()
             keeper.stop.set()
             try:
-                assert keeper.task is not None
                 await keeper.task
             except Exception as error:  # noqa: BLE001 - collected, and raised together below
                 errors.append(error)
@@ -70,7 +70,7 @@ class SharedScope:
                 await resolve(plan_shared(keeper.dependency), context, stack, values)
             except BaseException as error:  # noqa: BLE001 - whoever asked for it is to see it
                 self._keepers.remove(keeper)
-                keeper.ready.set_exception(_own_failure(error))
+                keeper.fail(_own_failure(error))
                 return
             self._made.append(keeper)
             keeper.ready.set_result(values[-1])
@@ -84,7 +84,27 @@ class _Keeper:
         self.dependency = dependency
         self.ready: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.stop = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        """What makes and holds it."""
+        assert self._task is not None
+        return self._task
+
+    def begin(self, keeping: Coroutine[Any, Any, None], context: Context) -> None:
+        """Start what makes and holds it."""
+        self._task = asyncio.get_running_loop().create_task(
+            keeping, name=f"shared {factory_name(self.dependency.factory)}", context=context
+        )
+
+    def fail(self, error: BaseException) -> None:
+        """Tell those who wait that it could not be made."""
+        if isinstance(error, asyncio.CancelledError):
+            self.ready.cancel()
+            return
+        self.ready.set_exception(error)
+        self.ready.exception()  # seen, even if those who asked have gone meanwhile
 
 
 def _own_failure(error: BaseException) -> BaseException:

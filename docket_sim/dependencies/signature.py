@@ -68,8 +68,9 @@ class Signature:
             p.name for p in arguments if p.default is p.empty and p.kind not in _VARIADIC
         )
         self._defaults = {p.name: p.default for p in arguments if p.default is not p.empty}
+        self._leading = [p.name for p in parameters.values() if p.kind in _POSITIONAL]
         self._positional_only = [
-            p.name for p in arguments if p.kind is inspect.Parameter.POSITIONAL_ONLY
+            p.name for p in parameters.values() if p.kind is inspect.Parameter.POSITIONAL_ONLY
         ]
         self._rest = next(
             (p.name for p in arguments if p.kind is inspect.Parameter.VAR_POSITIONAL), None
@@ -127,13 +128,13 @@ class Signature:
         return {**self._defaults, **arguments}
 
     def spread(self, arguments: Mapping[str, object]) -> tuple[list[Any], dict[str, Any]]:
-        """`arguments` as the positional and keyword arguments of a call."""
+        """`arguments`, with dependencies among them, as those of a call: positional and keyword."""
         if self._rest is None and self._extra is None and not self._positional_only:
             return [], dict(arguments)
         keywords = dict(arguments)
         rest: Any = keywords.pop("*args", ())
         extra: Any = keywords.pop("**kwargs", {})
-        leading = self._positional if rest else self._positional_only
+        leading = self._leading if rest else self._positional_only
         positional = [keywords.pop(name) for name in leading if name in keywords]
         return [*positional, *rest], {**keywords, **extra}
 

@@ -11,6 +11,7 @@ from docket_sim.dependencies.context import AttemptContext
 from docket_sim.errors import DocketError
 
 _ZERO = timedelta(0)
+_LONGEST = float(timedelta.max // timedelta(seconds=1))
 
 
 class Timeout(Immediate["Timeout"]):
@@ -51,14 +52,16 @@ class Timeout(Immediate["Timeout"]):
 
         Raises:
             ValueError: a negative extension.
-            DocketError: the body is not running.
+            DocketError: the body is not running, or the deadline has passed.
         """
         by = self.base if by is None else by
         if by < _ZERO:
             raise ValueError(f"a timeout can only be extended, found {by}")
         scope, deadline = self._running()
-        self._limit += by
+        if scope.expired():
+            raise DocketError(f"the timeout of {self._limit} has passed: it is too late to extend")
         scope.reschedule(deadline + by.total_seconds())
+        self._limit += by
 
     def remaining(self) -> timedelta:
         """How much time the body has left; zero when the deadline has passed.
@@ -67,7 +70,8 @@ class Timeout(Immediate["Timeout"]):
             DocketError: the body is not running.
         """
         _, deadline = self._running()
-        return max(_ZERO, timedelta(seconds=deadline - asyncio.get_running_loop().time()))
+        seconds = deadline - asyncio.get_running_loop().time()
+        return timedelta(seconds=min(max(0.0, seconds), _LONGEST))
 
     def expired(self) -> bool:
         """Whether the deadline has passed, even if the body has not noticed or took no heed."""

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from docket_sim.errors import EndlessRun
 from docket_sim.events import AttemptEvent, Event, Started
 from docket_sim.execution import TaskCall
-from docket_sim.simulation.loop import VirtualLoop
-from docket_sim.simulation.timeline import Timeline, short
+from docket_sim.simulation.durations import short
+from docket_sim.simulation.timeline import Timeline
 
 
 class Drive:
@@ -20,13 +21,21 @@ class Drive:
     """
 
     def __init__(
-        self, verb: str, timeline: Timeline, loop: VirtualLoop, *, limit: int, per_instant: bool
+        self,
+        verb: str,
+        timeline: Timeline,
+        create_future: Callable[[], asyncio.Future[None]],
+        *,
+        first_event: int,
+        limit: int,
+        per_instant: bool,
     ) -> None:
         """
         Args:
             verb: the verb's name, for messages.
             timeline: where the run is noted.
-            loop: the run's loop.
+            create_future: makes a future of the run's loop.
+            first_event: the first of the timeline's events that no earlier drive has counted.
             limit: how many follow-up runs there may be.
             per_instant: whether they are counted afresh at each instant.
         """
@@ -34,18 +43,18 @@ class Drive:
         self._timeline = timeline
         self._limit = limit
         self._per_instant = per_instant
-        self._first_event = len(timeline.events)
+        self._first_event = first_event
         self._begun: set[str] = set()
         self._follow_ups: Counter[str] = Counter()
         self._counted_at: datetime | None = None
         self._last_keys: dict[str, tuple[str, datetime]] = {}
         self._interval: timedelta | None = None
-        self._stopped: asyncio.Future[None] = loop.create_future()
-        self.first_end: asyncio.Future[None] = loop.create_future()
+        self._stopped: asyncio.Future[None] = create_future()
+        self.first_end: asyncio.Future[None] = create_future()
 
     @property
     def events(self) -> list[Event]:
-        """What has happened in this drive."""
+        """What has happened since the drive before this one."""
         return self._timeline.events[self._first_event :]
 
     def notify(self, event: Event) -> None:
@@ -72,6 +81,7 @@ class Drive:
             EndlessRun: there were more follow-up runs than the limit allows.
             Exception: what else the drive was stopped with.
         """
+        __tracebackhide__ = True
         await asyncio.wait([condition, self._stopped], return_when=asyncio.FIRST_COMPLETED)
         if self._stopped.done():
             condition.cancel()

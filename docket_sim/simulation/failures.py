@@ -5,7 +5,8 @@ from collections.abc import Callable
 from docket_sim.errors import SimulationError, UnseenFailures
 from docket_sim.events import Event, Finished
 from docket_sim.execution import ExecutionState, TaskCall
-from docket_sim.simulation.timeline import Timeline, error_text, short
+from docket_sim.simulation.durations import short
+from docket_sim.simulation.timeline import Timeline, error_text
 
 
 class Failures:
@@ -42,6 +43,7 @@ class Failures:
 
     def raise_broken(self) -> None:
         """Raise what a task did to the run, if anything."""
+        __tracebackhide__ = True
         broken, self._broken = self._broken, None
         if broken is not None:
             raise broken
@@ -52,6 +54,7 @@ class Failures:
         Raises:
             UnseenFailures: there are; they count as acknowledged herewith.
         """
+        __tracebackhide__ = True
         failures = self.acknowledge()
         if not failures:
             return

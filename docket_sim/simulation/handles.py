@@ -102,6 +102,10 @@ class VirtualTask(asyncio.Task[Any]):
 
     __eq__ = object.__eq__
 
+    def forget(self) -> None:
+        """Say nothing when the task is dropped unfinished: its world is gone."""
+        self._log_destroy_pending = False
+
 
 class VirtualFuture(asyncio.Future[Any]):
     """A future that hashes by the order in which its loop first hashed it."""

@@ -31,7 +31,7 @@ from docket_sim.simulation.timers import Timers
 from docket_sim.simulation.waiting import deadlock_report, spin_report
 
 _POLL_EVERY = 64  # rounds: under constant load, real sockets are looked at this often
-_HOUSEKEEPING_ROUNDS = 64  # jumps in which nothing but housekeeping happens before giving up
+_HOUSEKEEPING_ROUNDS = 16  # jumps in which nothing but housekeeping happens before giving up
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -78,6 +78,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._rounds = 0
         self._rounds_here = 0
         self._quiet_jumps = 0
+        self._quiet_since = 0
         self._collector = Collector()
         self._settled: list[asyncio.Future[None]] = []
         super().__init__()
@@ -184,6 +185,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         await finished
         thread.join()
 
+    def close(self) -> None:
+        """Close the loop; tasks that could not be ended are dropped."""
+        for task in asyncio.all_tasks(self):
+            if isinstance(task, VirtualTask):
+                task.forget()
+        super().close()
+
     # What a simulation asks.
 
     def settled(self) -> asyncio.Future[None]:
@@ -202,6 +210,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Say that the run gets on: it does not spin, and housekeeping is not all it does."""
         self._rounds_here = 0
         self._quiet_jumps = 0
+        self._quiet_since = self.clock.microseconds
 
     def next_order(self) -> int:
         """The next number of those that tasks and futures hash by."""
@@ -259,7 +268,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 for waiter in waiters:
                     _setter(waiter)()
             elif not self._jump() and not self._linger():
-                raise Deadlock(deadlock_report(self, self.clock))
+                raise Deadlock(deadlock_report(self, self.clock, self._quiet_since))
 
     def _jump(self) -> bool:
         """Move to the next timer, and make ready what is due then; false when there is none."""
@@ -268,6 +277,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return False
         if not self._timers.only_housekeeping():
             self._quiet_jumps = 0
+            self._quiet_since = instant
         elif self._quiet_jumps >= _HOUSEKEEPING_ROUNDS:
             self._quiet_jumps = 0
             return False

@@ -15,7 +15,7 @@ from docket_sim.clock.virtual import DEFAULT_START
 from docket_sim.codec import Codec
 from docket_sim.docket import Docket
 from docket_sim.entropy import SeededEntropy
-from docket_sim.errors import NothingToRun, SimulationError
+from docket_sim.errors import Deadlock, NothingToRun, SimulationError
 from docket_sim.events import Event, Finished, Retried, Scheduled
 from docket_sim.simulation.crew import Crew, cancelled
 from docket_sim.simulation.drive import Drive
@@ -65,7 +65,7 @@ class Simulation:
         concurrency: int = 10,
         dependencies: Mapping[str, Any] | Sequence[Any] | None = None,
         codec: str | Codec = "json",
-        execution_ttl: timedelta = timedelta(minutes=15),
+        execution_ttl: timedelta = timedelta.max,
         freeze: bool = True,
         allow_failures: bool = False,
         patience: float = 5.0,
@@ -79,7 +79,8 @@ class Simulation:
             concurrency: how many attempts each may run at once.
             dependencies: what each worker adds to every task, as for `Worker`.
             codec: as for `Docket`.
-            execution_ttl: as for `Docket`.
+            execution_ttl: as for `Docket`, but by default results are kept for ever, so that a test
+                can look at them after any stretch of virtual time.
             freeze: whether user code sees virtual time in `datetime.now()`, `time.time()` and
                 `time.monotonic()`; needs freezegun.
             allow_failures: whether executions may end failed without anyone looking.
@@ -110,6 +111,7 @@ class Simulation:
         self._turnstile.gated.update(self._crew.names)
         self._failures = Failures(self.timeline, self.docket.describe)
         self._drive: Drive | None = None
+        self._tallied = 0
         self._drained: asyncio.Future[None] | None = None
         self._outside = ExitStack()
         self._context = copy_context()
@@ -159,6 +161,11 @@ class Simulation:
         except SimulationError as stuck:
             if task.done():
                 raise
+            if self._drive is None and isinstance(stuck, Deadlock):
+                stuck.add_note(
+                    "No verb drives this simulation, so its workers rest: "
+                    "await sim.run_until_idle(), or another verb, before waiting for results."
+                )
             # It comes from the loop itself, whose frames say nothing that the message does not.
             raise stuck.with_traceback(None) from None
         return result
@@ -169,6 +176,7 @@ class Simulation:
         Raises:
             UnseenFailures: that is so, and `allow_failures` is not set.
         """
+        __tracebackhide__ = True
         self._failures.raise_broken()
         if not self.allow_failures:
             self._failures.raise_unseen()
@@ -218,10 +226,11 @@ class Simulation:
             EndlessRun: there were more; the message names the task that keeps coming back.
         """
         async with self._driving("run_until_idle()", limit) as drive:
+            await drive.until(self.loop.settled())
             while (await self._turnstile.outstanding(self.clock.now())).outstanding:
                 self._drained = self.loop.create_future()
                 await drive.until(self._drained)
-            await drive.until(self.loop.settled())
+                await drive.until(self.loop.settled())
         return self._tally(drive)
 
     async def run_for(self, duration: timedelta, *, limit: int = DEFAULT_LIMIT) -> Tally:
@@ -319,7 +328,14 @@ class Simulation:
                 f"{verb} cannot begin while another verb drives this simulation; "
                 f"a task under test must not drive it either"
             )
-        drive = Drive(verb, self.timeline, self.loop, limit=limit, per_instant=per_instant)
+        drive = Drive(
+            verb,
+            self.timeline,
+            self.loop.create_future,
+            first_event=self._tallied,
+            limit=limit,
+            per_instant=per_instant,
+        )
         self._drive = drive
         try:
             await self._crew.begin(drive.stop)
@@ -344,7 +360,9 @@ class Simulation:
         await self.loop.shutdown_default_executor()
 
     def _tally(self, drive: Drive) -> Tally:
-        return Tally.of(drive.events, running=self._crew.in_hand)
+        events = drive.events
+        self._tallied += len(events)
+        return Tally.of(events, running=self._crew.in_hand)
 
     def _register(self, tasks: Iterable[TaskFunction] | str) -> None:
         if isinstance(tasks, str):

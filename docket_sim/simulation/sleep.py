@@ -50,6 +50,7 @@ class SleepGuard:
         self._replaced.clear()
 
     def _sleep(self, seconds: float, /) -> None:
+        __tracebackhide__ = True
         if not _on_virtual_loop():
             real_sleep(seconds)
             return

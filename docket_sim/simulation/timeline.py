@@ -21,6 +21,7 @@ from docket_sim.events import (
     Superseded,
 )
 from docket_sim.execution import Cause, TaskCall
+from docket_sim.simulation.durations import short
 
 _SHOWN = 44
 
@@ -114,21 +115,6 @@ class Timeline(Sequence[Moment]):
         )
 
 
-def short(duration: timedelta) -> str:
-    """A duration as one reads it: `0s`, `1.5s`, `1d 2h`, `3m 4s`."""
-    if duration < timedelta(0):
-        return f"-{short(-duration)}"
-    seconds, microseconds = divmod(duration // timedelta(microseconds=1), 1_000_000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    fraction = f"{microseconds / 1_000_000:.6f}".rstrip("0").rstrip(".")[1:]
-    parts = [f"{n}{unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "m")) if n]
-    if seconds or fraction or not parts:
-        parts.append(f"{seconds}{fraction}s")
-    return " ".join(parts)
-
-
 def shortened(text: str) -> str:
     """`text`, cut to what a line has room for."""
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
@@ -154,6 +140,8 @@ def _what(event: Event) -> str:
 def _details(event: Event) -> str:
     if isinstance(event, Scheduled | Dropped):
         return _scheduling(event)
+    if isinstance(event, CancelRequested | CancelledWaiting):
+        return f"by {_scheduler(event.by, event.source)}"
     return _attempt(event) if isinstance(event, AttemptEvent) else ""
 
 
@@ -171,17 +159,23 @@ def _attempt(event: AttemptEvent) -> str:
         case Started(delivery=delivery):
             again = f", delivery {delivery}" if delivery > 1 else ""
             return f"{event.worker}, attempt {event.call.attempt}{again}"
-        case Retried(error=error, when=when):
-            return f"{error_text(error)}; again in {short(when - event.at)}"
+        case Retried(when=when):
+            return f"{_failure(event)}; again in {short(when - event.at)}"
         case Released(error=error, when=when):
             return f"{error_text(error)}; left for others for {short(when - event.at)}"
         case Finished(error=error, next_run=next_run):
-            words = [event.worker if error is None else error_text(error)]
+            words = [event.worker if error is None else _failure(event)]
             if next_run is not None:
                 words.append(f"next run in {short(next_run - event.at)}")
             return "; ".join(words)
         case _:
             return event.worker
+
+
+def _failure(event: Retried | Finished) -> str:
+    if event.timed_out:
+        return "timed out"  # the error's own words repeat the call and the key
+    return "" if event.error is None else error_text(event.error)
 
 
 def error_text(error: BaseException) -> str:

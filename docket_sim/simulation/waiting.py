@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import linecache
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Protocol, cast
 
 from docket_sim.clock import VirtualClock
+from docket_sim.simulation.durations import short
 
 _SHOWN = 20
 _OURS = (
@@ -24,11 +26,19 @@ class RunnableLoop(Protocol):
     def runnable(self) -> list[asyncio.Handle]: ...
 
 
-def deadlock_report(loop: asyncio.AbstractEventLoop, clock: VirtualClock) -> str:
-    """What to say when nothing can ever happen again."""
+def deadlock_report(loop: asyncio.AbstractEventLoop, clock: VirtualClock, since: int) -> str:
+    """What to say when nothing can ever happen again.
+
+    Args:
+        loop: the loop whose tasks wait.
+        clock: the virtual time.
+        since: the microseconds after the start since which nothing has happened but housekeeping.
+    """
+    elapsed = timedelta(microseconds=since)
     return (
-        f"nothing can ever happen again, at {clock.now().isoformat()} (+{clock.elapsed}): "
-        f"no timer is set, and no thread or socket is at work. Waiting:\n{describe_waiting(loop)}"
+        f"nothing can ever happen again, since {(clock.start + elapsed).isoformat()} "
+        f"(+{short(elapsed)}): no timer is set, and no thread or socket is at work. Waiting:\n"
+        f"{describe_waiting(loop)}"
     )
 
 
@@ -36,7 +46,7 @@ def spin_report(loop: RunnableLoop, clock: VirtualClock, rounds: int) -> str:
     """What to say when the loop runs on, and time does not."""
     return (
         f"{rounds:,} rounds of the loop have passed at {clock.now().isoformat()} "
-        f"(+{clock.elapsed}) without time moving or a task ending. A loop that waits with "
+        f"(+{short(clock.elapsed)}) without time moving or a task ending. A loop that waits with "
         f"`await asyncio.sleep(0)` never lets time move: sleep for longer, or wait for an event. "
         f"Running:\n{describe_runnable(loop)}"
     )

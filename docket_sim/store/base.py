@@ -49,7 +49,7 @@ class Claimed:
     Attributes:
         claims: what was claimed, in the order of due times.
         next_due: when the earliest call that waits is due, or `None` when none waits.
-        next_expiry: when the earliest lease of *another* worker expires, or `None`.
+        next_expiry: when the earliest lease expires unless it is renewed, or `None`.
         outstanding: how many executions of this docket have not ended.
     """
 

@@ -66,7 +66,7 @@ class Ledger:
         if claims:
             # The others learn when to look whether this worker is still alive.
             self.watchers.work_due(now + lease, but_not=worker)
-        return Claimed(claims, self._due.first(), self._next_expiry(worker), self._outstanding)
+        return Claimed(claims, self._due.first(), self._next_expiry(), self._outstanding)
 
     def renew(self, claims: Sequence[Claim], lease: timedelta, now: datetime) -> Renewal:
         """Extend the leases of `claims`."""
@@ -264,15 +264,9 @@ class Ledger:
             leases = self._leases[worker] = Timetable()
         return leases
 
-    def _next_expiry(self, worker: str) -> datetime | None:
-        return min(
-            (
-                expiry
-                for other, leases in self._leases.items()
-                if other != worker and (expiry := leases.first()) is not None
-            ),
-            default=None,
-        )
+    def _next_expiry(self) -> datetime | None:
+        expiries = (leases.first() for leases in self._leases.values())
+        return min((expiry for expiry in expiries if expiry is not None), default=None)
 
 
 def _waiting(call: TaskCall, now: datetime) -> ExecutionState:

@@ -58,10 +58,13 @@ class Assigner:
             return self._unknown(claim, error, worker, shared)
         try:
             arguments = task.decode(call.arguments)
-            given = task.given_in(arguments)
-            plan = task.plan_with(self._dependencies, given) if given else self._plan(task)
         except Exception as error:  # noqa: BLE001 - decoding builds the user's own classes
             return Refused(_refusal(error)), task.codec
+        given = task.given_in(arguments)
+        try:
+            plan = task.plan_with(self._dependencies, given) if given else self._plan(task)
+        except ValueError as error:  # it was registered after this worker's own were checked
+            return Refused(error), task.codec
         context = self._context(claim, worker, shared, task, arguments)
         return (
             Assignment(task.function, plan, task.codec, context, task.signature.spread, arguments),

@@ -75,7 +75,7 @@ class Leases:
         """Cut every attempt in hand short; nothing of them is settled."""
         tasks = [in_hand.task for in_hand in self._in_hand.values()]
         for in_hand in list(self._in_hand.values()):
-            in_hand.attempt.interrupt(Interruption.ABANDONED)
+            in_hand.attempt.interrupt(Interruption.STOPPED)
             in_hand.task.cancel()
         if self._renewing is not None:
             self._renewing.cancel()
@@ -102,7 +102,7 @@ class Leases:
             _logger.warning("the leases could not be renewed, to be tried again: %s", error)
             return
         for fences, why in (
-            (renewal.lost, Interruption.ABANDONED),
+            (renewal.lost, Interruption.LOST),
             (renewal.cancelled, Interruption.CANCELLED),
         ):
             for fence in fences:

@@ -42,7 +42,7 @@ class Wakeup:
             self._waiter.set_result(None)
 
     async def wait(self, due: datetime | None, expiry: datetime | None) -> None:
-        """Wait for a ring, for work that is `due`, or for the lease of another worker to expire."""
+        """Wait for a ring, for work that is `due`, or for a lease to expire."""
         if not self._rung:
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()

@@ -16,7 +16,7 @@ from docket_sim.docket import Docket
 from docket_sim.errors import DocketError, StoreUnavailable
 from docket_sim.events import Finished, LeaseLost, Started
 from docket_sim.execution import ExecutionState, Finish, Settlement
-from docket_sim.perform import Attempt, perform
+from docket_sim.perform import Attempt, Interruption, perform
 from docket_sim.settings import WorkerSettings
 from docket_sim.store import Claim, Claimed, Settled
 from docket_sim.task import TaskFunction
@@ -215,9 +215,9 @@ class Worker:
             else:
                 await self._turn_away(attempt.claim)
         except asyncio.CancelledError:
-            self.docket.notify(
-                LeaseLost(self.docket.now(), attempt.claim.call, attempt.claim.worker)
-            )
+            if attempt.interrupted is Interruption.LOST:
+                now = self.docket.now()
+                self.docket.notify(LeaseLost(now, attempt.claim.call, attempt.claim.worker))
         except Exception:
             # Nothing is settled: the lease expires, and the call is delivered again.
             _logger.exception("the worker failed at %r", attempt.claim.call.key)

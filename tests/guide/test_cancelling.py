@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from guide_helpers import Work
+from guide_helpers import Work, seconds, starts
 
-from docket_sim import Depends, ExecutionCancelled, Tally
+from docket_sim import Depends, ExecutionCancelled, Retry, Tally
 
 
 @pytest.mark.parametrize("delay", [0, 60], ids=["queued", "scheduled"])
@@ -120,3 +120,42 @@ async def test_a_cancelled_retry_never_runs(sim):
 
     await sim.run_until_idle()
     assert work.log == ["1 began"]
+
+
+async def test_a_body_that_answers_its_cancellation_with_an_error_is_not_retried(sim):
+    """Whatever becomes of a cancelled attempt, it is the last."""
+
+    async def task(retry: Retry = Retry(attempts=3)) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ValueError("interrupted") from None
+
+    await sim.docket.add(task, key="k")()
+    await sim.run_for(timedelta(seconds=30))
+    await sim.docket.cancel("k")
+    await sim.run_until_idle()
+
+    assert starts(sim) == seconds(0)
+    sim.acknowledge_failures()
+
+
+async def test_a_cancellation_comes_too_late_when_the_body_is_over(sim):
+    """A teardown is not cut short: the work is done, and is committed."""
+    log: list[str] = []
+
+    async def transaction():
+        yield
+        await asyncio.sleep(60)
+        log.append("committed")
+
+    async def task(transaction: None = Depends(transaction)) -> str:
+        return "done"
+
+    execution = await sim.docket.add(task, key="k")()
+    await sim.run_for(timedelta(seconds=30))
+    await sim.docket.cancel("k")
+
+    assert await sim.run_until_idle() == Tally(succeeded=1)
+    assert log == ["committed"]
+    assert await execution.get_result() == "done"

@@ -130,3 +130,17 @@ async def test_teardown_comes_before_the_execution_has_ended(sim):
     await sim.run_until_idle()
     await waiting
     assert log == ["+client", "-client", "result"]
+
+
+async def test_a_dependency_may_be_a_positional_only_parameter(sim):
+    """Of a task as of a factory."""
+
+    def get_client(name: str = Depends(noting("name")), /) -> str:
+        return f"client of {name}"
+
+    async def task(n: int, client: str = Depends(get_client), /) -> str:
+        return f"{n} with {client}"
+
+    execution = await sim.docket.add(task)(5)
+    assert await sim.run_until_idle() == Tally(succeeded=1)
+    assert await execution.get_result() == "5 with client of name"

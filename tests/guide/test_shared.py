@@ -89,6 +89,17 @@ async def test_two_tasks_share_one_instance(sim):
     assert pool.opened == 1
 
 
+async def test_the_same_factory_can_make_an_instance_for_the_attempt_as_well(sim):
+    """`Depends` and `Shared` on one factory are two instances with two lives."""
+    pool = Pool()
+
+    async def task(shared: Pool = Shared(pool), own: Pool = Depends(pool)) -> None: ...
+
+    await sim.docket.add(task)()
+    assert await sim.run_until_idle() == Tally(succeeded=1)
+    assert (pool.opened, pool.closed) == (2, 1)
+
+
 @pytest.mark.docket(workers=2, concurrency=1)
 async def test_each_worker_has_an_instance_of_its_own(sim):
     """It lives in the worker's process, which another worker does not share."""
@@ -158,6 +169,23 @@ def test_it_is_torn_down_when_the_worker_stops():
         assert log == ["+pool", "+client on pool", "ran"]
 
     assert log[3:] == ["-client", "-pool"]
+
+
+async def test_what_is_being_made_when_the_worker_stops_is_not_left_behind(sim):
+    """Whether it was still made or not, what was opened is closed."""
+    pool = Pool()
+
+    async def task(pool: Pool = Shared(pool)) -> None: ...
+
+    await sim.docket.add(task, key="k")()
+    async with Worker(sim.docket, "short-lived") as worker:
+        working = asyncio.ensure_future(worker.run_until_finished())
+        await asyncio.sleep(0.5)
+        await sim.docket.cancel("k")
+        await working
+    await asyncio.sleep(5)
+
+    assert pool.opened == pool.closed
 
 
 async def test_an_attempt_that_is_cancelled_does_not_take_the_instance_with_it(sim):

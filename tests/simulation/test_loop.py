@@ -1,4 +1,4 @@
-"""One program, two loops: what asyncio's own loop does in real time, `VirtualLoop` does in its own."""
+"""One program, two loops: asyncio's own loop and `VirtualLoop` do the same with it."""
 
 import asyncio
 import math
@@ -17,8 +17,8 @@ request_id = ContextVar("request_id", default="none")
 def run(request):
     """Runs a program on one of the two loops, and returns what it returns."""
 
-    def run_program(program, *, debug=False):
-        with asyncio.Runner(loop_factory=request.param, debug=debug) as runner:
+    def run_program(program):
+        with asyncio.Runner(loop_factory=request.param) as runner:
             return runner.run(program())
 
     return run_program
@@ -87,22 +87,23 @@ def test_a_task_group_cancels_the_siblings_of_a_failed_task(run):
         async def waits(name):
             try:
                 await asyncio.sleep(100 * STEP)
-            except asyncio.CancelledError:
+            finally:
                 trace.append(f"{name} cancelled")
-                raise
 
         async def fails():
             await asyncio.sleep(STEP)
             raise LookupError("gone")
 
-        with pytest.raises(ExceptionGroup) as raised:
+        try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(waits("a"))
-                group.create_task(fails())
-                group.create_task(waits("b"))
-        return sorted(trace), [str(error) for error in raised.value.exceptions]
+                for task in (waits("a"), fails(), waits("b")):
+                    group.create_task(task)
+        except* LookupError as errors:
+            trace.sort()
+            trace.extend(str(error) for error in errors.exceptions)
+        return trace
 
-    assert run(program) == (["a cancelled", "b cancelled"], ["gone"])
+    assert run(program) == ["a cancelled", "b cancelled", "gone"]
 
 
 def test_gather_keeps_the_order_of_its_arguments(run):
@@ -114,9 +115,9 @@ def test_gather_keeps_the_order_of_its_arguments(run):
             return 1 / (steps - 2)
 
         found = await asyncio.gather(result(3), result(2), result(1), return_exceptions=True)
-        return [type(item).__name__ if isinstance(item, Exception) else item for item in found]
+        return [str(item) for item in found]
 
-    assert run(program) == [1.0, "ZeroDivisionError", -1.0]
+    assert run(program) == ["1.0", "division by zero", "-1.0"]
 
 
 def test_waiting_for_the_first_leaves_the_others_pending(run):
@@ -170,10 +171,8 @@ def test_locks_and_semaphores_serve_in_the_order_of_asking(run):
         await asyncio.gather(*(user(semaphore, name) for name in "xyz"))
         return trace
 
-    assert run(program) == [
-        *("a in", "a out", "b in", "b out"),
-        *("x in", "y in", "x out", "y out", "z in", "z out"),
-    ]
+    assert run(program)[:4] == ["a in", "a out", "b in", "b out"]
+    assert run(program)[4:] == ["x in", "y in", "x out", "y out", "z in", "z out"]
 
 
 def test_events_and_conditions_wake_their_waiters_in_order(run):
@@ -196,14 +195,11 @@ def test_events_and_conditions_wake_their_waiters_in_order(run):
         await asyncio.sleep(STEP)
         async with condition:
             condition.notify(2)
-        await asyncio.sleep(STEP)
-        tasks[2].cancel()
+        await asyncio.wait(tasks[:2])
         return trace
 
-    assert run(program) == [
-        *(f"{name} saw the event" for name in "abc"),
-        *(f"{name} was notified" for name in "ab"),
-    ]
+    seen = [f"{name} saw the event" for name in "abc"]
+    assert run(program) == [*seen, "a was notified", "b was notified"]
 
 
 def test_an_abandoned_async_generator_is_closed_by_its_loop(run):
@@ -272,13 +268,13 @@ def test_a_shielded_task_survives_the_cancellation_of_its_waiter(run):
             trace.append("worked")
 
         inner = asyncio.create_task(work())
-        waiter = asyncio.ensure_future(asyncio.shield(inner))
+        waiter = asyncio.shield(inner)
         await asyncio.sleep(STEP)
         waiter.cancel()
-        await asyncio.wait([waiter, inner])
-        return trace, waiter.cancelled(), inner.cancelled()
+        await asyncio.wait([inner])
+        return trace, waiter.cancelled()
 
-    assert run(program) == (["worked"], True, False)
+    assert run(program) == (["worked"], True)
 
 
 def test_sleeping_for_ever_can_be_ended_from_outside(run):
@@ -293,14 +289,12 @@ def test_sleeping_for_ever_can_be_ended_from_outside(run):
     assert run(program) == "ended"
 
 
-@pytest.mark.parametrize("steps", [1, 0])
-def test_threads_answer_on_the_loop(run, steps):
+def test_threads_answer_on_the_loop(run):
     """What a thread returns arrives, and so does what it raises."""
 
     async def program():
         with pytest.raises(KeyError):
             await asyncio.to_thread({}.__getitem__, "missing")
-        await asyncio.sleep(steps * STEP)
-        return await asyncio.to_thread(threading.current_thread) is not threading.main_thread()
+        return await asyncio.to_thread(threading.current_thread)
 
-    assert run(program)
+    assert run(program) is not threading.main_thread()

@@ -1,6 +1,7 @@
-"""Callbacks, timers and handlers: the low end of both loops, and what only virtual time can promise."""
+"""Callbacks, timers and handlers on both loops, and what only virtual time can promise."""
 
 import asyncio
+import gc
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -40,7 +41,7 @@ def test_soon_runs_in_order_and_before_any_timer(loop):
 
 
 def test_stopping_lets_the_present_round_end(loop):
-    """What was ready when the loop was stopped still runs; what came after waits for the next run."""
+    """What was ready when the loop was stopped still runs; what came after waits."""
     trace = []
     loop.call_soon(loop.stop)
     loop.call_soon(lambda: (trace.append("same round"), loop.call_soon(trace.append, "next")))
@@ -220,7 +221,7 @@ def test_a_loop_that_sleeps_for_nanoseconds_gets_on(virtual):
 
 
 def test_after_thirty_years_clock_and_timers_still_agree(virtual):
-    """An instant computed from datetimes is the instant at which its timer fires, to the microsecond."""
+    """The instant that datetimes give is the one at which a timer fires, to the microsecond."""
     clock = virtual.clock
 
     async def program():
@@ -251,7 +252,7 @@ def test_cancelled_timers_are_cleared_away(virtual):
         for _ in range(10_000):
             async with asyncio.timeout(3600):
                 pass
-        return len(virtual._timers)
+        return sum(isinstance(item, asyncio.TimerHandle) for item in gc.get_objects())
 
     assert virtual.run_until_complete(program()) < 250
 

@@ -1,4 +1,4 @@
-"""`VirtualLoop` extends asyncio's loop through members that asyncio does not promise: they are checked."""
+"""What `VirtualLoop` takes from asyncio's own loop, although asyncio does not promise it."""
 
 import ast
 import asyncio

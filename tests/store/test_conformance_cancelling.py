@@ -142,6 +142,7 @@ async def test_replacing_a_cancelled_run_runs_the_replacement(desk):
     await desk.cancel("a")
     await desk.submit("a", replace=True, arguments=b"new")
     assert await desk.settle(old, CANCELLED) is Settled.SUPERSEDED
+    assert not (await desk.get("a")).cancel_requested
     new = await desk.claim_one()
     assert new.call.arguments == b"new"
     assert await desk.retry(new) is Settled.APPLIED
