@@ -74,5 +74,3 @@ async def review(order_id: int) -> None:
 
 
 tasks: list[Callable[..., Awaitable[object]]] = [place_order, charge, ship, remind, review]
-
-# ruff: noqa: ARG001, ASYNC109 - policies are declared as parameters, whether the body reads them or not

@@ -4,14 +4,11 @@ The tasks are those of `shop.py`; only the time is virtual. Run it: `python exam
 """
 
 import logging
-from textwrap import fill
 from time import perf_counter
 
 import shop
 
 from docket_sim import Simulation, simulate
-
-WIDTH = 110
 
 
 def play(sim: Simulation) -> None:
@@ -19,8 +16,7 @@ def play(sim: Simulation) -> None:
     sim.run(sim.docket.add(shop.place_order, key="order-7")(7))
     tally = sim.run(sim.run_until_idle())
 
-    for line in str(sim.timeline).splitlines():
-        print(fill(line, WIDTH, subsequent_indent=" " * 55))
+    print(sim.timeline)
     print()
     print(tally)
 

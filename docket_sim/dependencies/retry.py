@@ -38,8 +38,8 @@ class Retry(Immediate["Retry"]):
         """
         if attempts is not None and (not isinstance(attempts, int) or attempts < 1):
             raise ValueError(
-                f"attempts counts runs, so it must be a whole number and at least 1, found {attempts!r}; "
-                f"None means no limit"
+                f"attempts counts runs, so it must be a whole number and at least 1, "
+                f"found {attempts!r}; None means no limit"
             )
         _refuse_negative(delay=delay)
         self.attempts = attempts

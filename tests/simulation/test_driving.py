@@ -188,15 +188,16 @@ async def test_one_verb_drives_at_a_time(sim):
     assert refused[0].startswith("run_due() cannot begin while another verb drives")
 
 
-async def test_work_that_is_cancelled_is_counted(sim):
-    """Whether it waits or runs."""
-    for task, key in ((takes_an_hour, "running"), (hourly, "perpetual")):
-        await sim.docket.add(task, key=key)()
-    await sim.run_due()
+async def test_what_is_cancelled_between_two_verbs_counts_with_the_second(sim):
+    """Whether it waited or ran: a tally is of what happened since the verb before."""
+    await sim.docket.add(takes_an_hour, key="running")()
+    await sim.docket.add(note, key="waiting", when=sim.clock.now() + DAY)("never")
+    assert await sim.run_due() == Tally(running=1)
     await sim.docket.cancel("running")
-    await sim.docket.cancel("perpetual")
-    assert await sim.run_until_idle() == Tally(cancelled=1)
-    assert (await sim.docket.get_execution("perpetual")).state.value == "cancelled"
+    await sim.docket.cancel("waiting")
+    assert await sim.run_until_idle() == Tally(cancelled=2)
+    assert await sim.run_due() == Tally()
+    assert ran == []
 
 
 @pytest.mark.docket(workers=2, concurrency=1)

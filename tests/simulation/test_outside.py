@@ -148,6 +148,24 @@ def test_shutting_the_default_executor_down_waits_for_it_without_a_warning():
     assert [str(warning.message) for warning in warned] == []
 
 
+def test_threads_that_report_step_by_step_leave_no_gap_in_which_nothing_is_at_work():
+    """However late a thread's next word comes, the loop waits for it rather than give up."""
+    loop = VirtualLoop()
+    call_soon_threadsafe = loop.call_soon_threadsafe
+
+    def and_pause(*args, **options):
+        handle = call_soon_threadsafe(*args, **options)
+        time.sleep(REAL_WHILE)
+        return handle
+
+    loop.call_soon_threadsafe = and_pause
+    try:
+        assert loop.run_until_complete(asyncio.to_thread(abs, -1)) == 1
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
 def test_a_child_process_is_faster_than_a_virtual_second():
     """The second does not pass while the child works."""
 

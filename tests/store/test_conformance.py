@@ -145,17 +145,28 @@ async def test_a_claim_tells_that_more_is_due_than_it_took(desk):
 
 async def test_nothing_is_next_when_nothing_waits(desk):
     """A call that runs does not count as one that waits."""
+    assert (await desk.claim()).next_expiry is None
     await desk.submit("a")
-    claimed = await desk.claim()
-    assert (claimed.next_due, claimed.next_expiry) == (None, None)
+    assert (await desk.claim()).next_due is None
 
 
-async def test_a_claim_tells_when_the_lease_of_another_worker_expires(desk):
-    """Its own leases a worker renews; those of the others it watches."""
+async def test_a_claim_tells_when_the_earliest_lease_expires(desk):
+    """Whose it is does not matter: its own, too, a worker may have lost sight of."""
     await desk.submit("a")
-    await desk.claim("ann")
-    assert (await desk.claim("ann")).next_expiry is None
+    assert (await desk.claim("ann")).next_expiry == NOON + LEASE
+    desk.pass_time(3)
+    await desk.submit("b")
     assert (await desk.claim("bob")).next_expiry == NOON + LEASE
+
+
+async def test_an_ended_claim_does_not_expire_any_more(desk):
+    """Whether it was settled for good or goes on later."""
+    await desk.submit("ends")
+    await desk.submit("goes on")
+    ends, goes_on = (await desk.claim()).claims
+    await desk.settle(ends)
+    await desk.retry(goes_on, after=60)
+    assert (await desk.claim()).next_expiry is None
 
 
 async def test_outstanding_counts_what_has_not_ended(desk):

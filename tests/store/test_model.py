@@ -177,7 +177,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert all(due[key].when >= instants[-1] for key in due if key not in keys)
         for claim in claimed.claims:
             self.take(claim)
-        self.compare_outlook(claimed, worker)
+        self.compare_outlook(claimed)
 
     def take(self, claim: Claim) -> None:
         entry = self.model[claim.call.key]
@@ -192,14 +192,12 @@ class StoreMachine(RuleBasedStateMachine):
         entry.cancelling = False
         self.claims.append(claim)
 
-    def compare_outlook(self, claimed, worker) -> None:
+    def compare_outlook(self, claimed) -> None:
         waiting = (S.QUEUED, S.SCHEDULED)
         now = self.desk.now
         dues = [e.when for e in self.model.values() if e.state(now) in waiting]
         assert claimed.next_due == min(dues, default=None)
-        owners = {claim.fence: claim.worker for claim in self.claims}
-        held = [entry.holding for entry in self.model.values() if entry.holding]
-        expiries = [holding.expiry for holding in held if owners[holding.fence] != worker]
+        expiries = [entry.holding.expiry for entry in self.model.values() if entry.holding]
         assert claimed.next_expiry == min(expiries, default=None)
         assert claimed.outstanding == sum(not entry.ended for entry in self.model.values())
 
