@@ -55,16 +55,19 @@ class LogObserver:
         )
 
 
+_LEVELS: dict[type[Event], int] = {
+    Finished: logging.INFO,
+    LeaseLost: logging.WARNING,
+    Released: logging.WARNING,
+    Retried: logging.WARNING,
+    Superseded: logging.INFO,
+}
+
+
 def _level(event: Event) -> int:
-    match event:
-        case Finished(state=ExecutionState.FAILED):
-            return logging.ERROR
-        case Retried() | LeaseLost() | Released():
-            return logging.WARNING
-        case Finished() | Superseded():
-            return logging.INFO
-        case _:
-            return logging.DEBUG
+    if isinstance(event, Finished) and event.state is ExecutionState.FAILED:
+        return logging.ERROR
+    return _LEVELS.get(type(event), logging.DEBUG)
 
 
 def _verb(event: Event) -> str:

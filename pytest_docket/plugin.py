@@ -43,18 +43,26 @@ def sim(request: pytest.FixtureRequest) -> "Iterator[Simulation]":
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that uses `sim`: an async one on the world's own loop."""
+    """Run an async test that uses `sim` on the world's own loop."""
     __tracebackhide__ = True
     world = pyfuncitem.stash.get(_SIMULATION, None)
-    if world is None:
+    if world is None or not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
-    outcome = pyfuncitem.obj(**arguments)
-    if inspect.isawaitable(outcome):
-        world.run(outcome)
-    world.check()
+    world.run(pyfuncitem.obj(**arguments))
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that has passed, but left failures unseen."""
+    __tracebackhide__ = True
+    result = yield
+    world = item.stash.get(_SIMULATION, None)
+    if world is not None:
+        world.check()
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

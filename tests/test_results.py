@@ -174,6 +174,7 @@ async def test_get_result_refuses_a_naive_deadline(sim):
         await execution.get_result(deadline=datetime(2030, 1, 1))
 
 
+@pytest.mark.docket(execution_ttl=60 * SECOND)
 async def test_get_result_of_an_expired_record_is_an_error_of_its_own(sim):
     """It is never a silent None."""
     execution = await sim.docket.add(double, key="k")(1)
@@ -232,6 +233,7 @@ async def test_subscribing_to_what_has_ended_shows_how_it_ended(sim):
     assert states == [ExecutionState.COMPLETED]
 
 
+@pytest.mark.docket(execution_ttl=60 * SECOND)
 async def test_subscribing_to_what_is_gone_shows_nothing(sim):
     """And ends."""
     execution = await sim.docket.add(double)(2)

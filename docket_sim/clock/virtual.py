@@ -7,6 +7,7 @@ the same instant reached by a timer are then equal, however long the run.
 from datetime import UTC, datetime, timedelta
 
 DEFAULT_START = datetime(2030, 1, 1, tzinfo=UTC)
+LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 

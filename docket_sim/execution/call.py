@@ -27,7 +27,7 @@ class TaskCall:
         arguments: the encoded arguments.
         when: the due time, an aware datetime in UTC.
         attempt: which attempt is due, counted from 1.
-        generation: counts the schedulings of this key; given by the store.
+        generation: counts the schedulings of this key; the store has the last word.
         cause: the attempt that scheduled this, or `None` when it came from outside any task.
     """
 
@@ -36,5 +36,5 @@ class TaskCall:
     arguments: bytes
     when: datetime
     attempt: int = 1
-    generation: int = 0
+    generation: int = 1
     cause: Cause | None = None

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from docket_sim.worker import Worker
+
+_GRACE = timedelta(hours=1)
 
 
 class Crew:
@@ -59,7 +62,8 @@ class Crew:
 
 
 async def cancelled(tasks: "Sequence[asyncio.Task[None]]") -> None:
-    """Cancel `tasks`, in order, and wait until they have ended."""
+    """Cancel `tasks`, in order, and give them a virtual hour to end; some never will."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        await asyncio.wait(tasks, timeout=_GRACE.total_seconds())

@@ -100,6 +100,9 @@ class Drive:
         if self._follow_ups.total() > self._limit:
             self.stop(EndlessRun(self._endless(now)))
 
+    def _with_limit(self) -> str:
+        return self._verb[:-1] + (", limit=n)" if self._verb.endswith("...)") else "limit=n)")
+
     def _endless(self, now: datetime) -> str:
         task, runs = self._follow_ups.most_common(1)[0]
         key, _ = self._last_keys[task]
@@ -110,6 +113,6 @@ class Drive:
             f"{now.isoformat()} (+{short(now - self._timeline.start)}): {task} keeps coming back, "
             f"{runs:,} of those runs are its{every} (last key {key!r}).\n"
             f"Bound it: sim.run_for(timedelta(...)) or sim.run_until(when) stop at an instant, "
-            f"worker.run_at_most({{{task!r}: n}}) after n runs, {self._verb[:-1]}limit=n) allows "
+            f"worker.run_at_most({{{task!r}: n}}) after n runs, {self._with_limit()} allows "
             f"more; in the task, Perpetual.cancel() or Retry(attempts=n) ends it."
         )

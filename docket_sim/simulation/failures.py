@@ -36,6 +36,11 @@ class Failures:
         """Note what a task did to the run; the first is reported."""
         self._broken = self._broken or error
 
+    def forget(self, error: BaseException) -> None:
+        """Take note that the caller has had `error` already."""
+        if error is self._broken:
+            self._broken = None
+
     def acknowledge(self) -> list[Finished]:
         """The failures that nobody has acknowledged, which is done herewith."""
         seen, self.unseen = self.unseen, []

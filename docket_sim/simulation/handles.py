@@ -37,53 +37,6 @@ class Handle(asyncio.Handle):
         self._args = None
 
 
-class TimerLoop(Protocol):
-    """What a timer asks of its loop."""
-
-    def note_cancelled(self) -> None: ...
-
-
-class Timer(asyncio.TimerHandle):
-    """A callback to run at an instant; lean to make and to cancel."""
-
-    __slots__ = ()
-    _repr = None
-    _source_traceback = None
-
-    def __init__(
-        self,
-        when: float,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        loop: asyncio.AbstractEventLoop,
-        context: Context | None,
-    ) -> None:
-        self._context = copy_context() if context is None else context
-        self._loop = loop
-        self._callback: Any = callback
-        self._args: Any = args
-        self._cancelled = False
-        self._when = when
-        self._scheduled = True
-
-    def cancel(self) -> None:
-        if not self._cancelled:
-            if self._scheduled:
-                cast("TimerLoop", self._loop).note_cancelled()
-            self._cancelled = True
-            self._callback = None
-            self._args = None
-
-    def fires(self) -> bool:
-        """Take the timer out of the loop's hands: whether its callback is to run."""
-        self._scheduled = False
-        return not self._cancelled
-
-    def within(self, context: Callable[[Context], bool]) -> bool:
-        """What `context` says of the context in which the callback will run."""
-        return context(self._context)
-
-
 class _OrderingLoop(Protocol):
     """What a task or future asks of its loop."""
 

@@ -23,14 +23,15 @@ from itertools import count
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from docket_sim.clock import VirtualClock
+from docket_sim.clock.virtual import LAST_INSTANT
 from docket_sim.errors import Deadlock, Spinning
 from docket_sim.simulation.collector import Collector
-from docket_sim.simulation.handles import Handle, InOrder, Timer, VirtualFuture, VirtualTask
+from docket_sim.simulation.handles import Handle, InOrder, VirtualFuture, VirtualTask
 from docket_sim.simulation.outside import Conversations, ConversingTransport, OutsideWork
-from docket_sim.simulation.timers import Timers
+from docket_sim.simulation.timers import Timer, Timers
 from docket_sim.simulation.waiting import deadlock_report, spin_report
 
-_POLL_EVERY = 64  # rounds: under constant load, real sockets are looked at this often
+_STRETCH = 64  # rounds: under constant load, real sockets are looked at this often
 _HOUSEKEEPING_ROUNDS = 16  # jumps in which nothing but housekeeping happens before giving up
 
 T = TypeVar("T")
@@ -57,6 +58,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     _executor_shutdown_called: bool
     _check_closed: Callable[[], None]
     _check_default_executor: Callable[[], None]
+    _check_thread: Callable[[], None]
+    _check_callback: Callable[[Callable[..., object], str], None]
+    _debug: bool
     _process_events: Callable[[list[tuple[selectors.SelectorKey, int]]], None]
 
     def __init__(
@@ -73,17 +77,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.spin_limit = spin_limit
         self.conversations = Conversations()
         self._timers = Timers()
+        self._due_now: list[Timer] = []
+        self._end_of_time = (LAST_INSTANT - self.clock.start).total_seconds()
         self._order = count()
         self._task_number = count(1)
-        self._rounds = 0
         self._rounds_here = 0
+        self._stretch_began = 0
         self._quiet_jumps = 0
         self._quiet_since = 0
         self._collector = Collector()
         self._settled: list[asyncio.Future[None]] = []
         super().__init__()
         self._asyncgens = InOrder()
-        self._own_files = len(self._selector.get_map())
+        self._files = self._selector.get_map()
+        self._own_files = len(self._files)
+        self._children: dict[int, Callable[[], None] | None] = {}
 
     # What asyncio asks a loop for.
 
@@ -114,8 +122,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.Handle:
-        if self._closed:
-            self._check_closed()
+        if self._closed or self._debug:
+            self._check(callback, "call_soon")
         handle = Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -127,7 +135,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        return self._set(round(when * 1_000_000), Timer(when, callback, args, self, context))
+        return self._set(when - self.time(), when, callback, args, context)
 
     def call_later(
         self,
@@ -136,9 +144,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        now = self.clock.microseconds
-        due = now + round(delay * 1_000_000)
-        return self._set(due, Timer(now / 1_000_000 + delay, callback, args, self, context))
+        return self._set(delay, self.time() + delay, callback, args, context)
 
     def run_in_executor(
         self,
@@ -155,8 +161,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                     thread_name_prefix="virtual"
                 )
             executor = self._default_executor
-        done = self.outside.begin_thread(func)
         work = executor.submit(func, *args)
+        done = self.outside.begin_thread(func)
         future = asyncio.wrap_future(work, loop=self)
         # After wrap_future: the result is to arrive before time may move on.
         work.add_done_callback(lambda _: self._from_outside(done))
@@ -175,10 +181,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finished = self.create_future()
         done = self.outside.begin("the default executor's shutdown")
 
+        def finish() -> None:
+            done()
+            _setter(finished)()
+
         def shut_down() -> None:
             executor.shutdown(wait=True)
-            self._from_outside(done)
-            self._from_outside(_setter(finished))
+            self._from_outside(finish)
 
         thread = threading.Thread(target=shut_down, daemon=True)
         thread.start()
@@ -232,32 +241,53 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             super().run_forever()
 
     def _run_once(self) -> None:
-        self._rounds += 1
-        if not self._ready:
-            self._wait()
-        elif self._rounds % _POLL_EVERY == 0:
-            self._poll(0)
-        self._rounds_here += 1
+        """Run a stretch of rounds; asyncio asks for another until the loop is to stop."""
+        ready, ran = self._ready, 0
+        for _ in range(_STRETCH):
+            if self._due_now or not ready:
+                self._make_ready()
+            ran += len(ready)
+            for _ in range(len(ready)):
+                handle: Any = ready.popleft()
+                if not handle._cancelled:
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - a callback may raise anything
+                        self._report_callback(handle, error)
+            handle = None  # a traceback that leads here must not keep a failed task alive
+            if self._stopping:
+                return
+        self._end_stretch(ran)
+
+    def _end_stretch(self, ran: int) -> None:
+        """Look after what need not be looked after in each round."""
+        self._collector.after(ran)
+        self._poll(0)
+        now = self.clock.microseconds
+        awaited = self.outside.hold() or self.conversations.hold()
+        if awaited or now != self._stretch_began:
+            self._stretch_began = now
+            self._rounds_here = 0
+            return
+        self._rounds_here += _STRETCH
         if self._rounds_here > self.spin_limit:
             self._rounds_here = 0
             raise Spinning(spin_report(self, self.clock, self.spin_limit))
-        ready = self._ready
-        self._collector.after(len(ready))
-        for _ in range(len(ready)):
-            handle: Any = ready.popleft()
-            if not handle._cancelled:
-                try:
-                    handle._context.run(handle._callback, *handle._args)
-                except (SystemExit, KeyboardInterrupt):
-                    raise
-                except BaseException as error:  # noqa: BLE001 - a callback may raise anything
-                    self._report_callback(handle, error)
+
+    def _make_ready(self) -> None:
+        """Take what has become due meanwhile; where that is nothing, wait."""
+        self._ready.extend(self._due_now)
+        self._due_now.clear()
+        if not self._ready:
+            self._wait()
 
     def _wait(self) -> None:
         """Make something ready: from outside, by telling that all is settled, or by moving time."""
         if self._stopping:
             return
-        if self.outside.waiting or self._has_sockets():
+        if len(self._files) > self._own_files:
             self._poll(0)
         while not self._ready:
             hold = self.outside.hold() or self.conversations.hold()
@@ -272,41 +302,62 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _jump(self) -> bool:
         """Move to the next timer, and make ready what is due then; false when there is none."""
-        instant = self._timers.first()
+        ready = self._ready
+        instant = self._timers.take_next(ready)
         if instant is None:
             return False
-        if not self._timers.only_housekeeping():
+        first: Any = ready[0]
+        if first.keeps_house and self._only_housekeeping():
+            if self._quiet_jumps >= _HOUSEKEEPING_ROUNDS:
+                self._quiet_jumps = 0
+                self._timers.put_back(instant, ready)
+                return False
+            self._quiet_jumps += 1
+        else:
             self._quiet_jumps = 0
             self._quiet_since = instant
-        elif self._quiet_jumps >= _HOUSEKEEPING_ROUNDS:
-            self._quiet_jumps = 0
-            return False
-        else:
-            self._quiet_jumps += 1
         if instant > self.clock.microseconds:
             self.clock.advance_to(instant)
-            self._rounds_here = 0
-        self._ready.extend(self._timers.due(instant))
         return True
+
+    def _only_housekeeping(self) -> bool:
+        """Whether nothing but housekeeping is about to happen, now and later."""
+        timers: Any = self._ready
+        return all(timer.keeps_house for timer in timers) and self._timers.only_housekeeping()
 
     def _linger(self) -> bool:
         """Give open sockets one chance to bring something before calling it a deadlock."""
-        if not self._has_sockets():
+        if len(self._files) <= self._own_files:
             return False
         self._poll(self.conversations.grace)
         return bool(self._ready)
 
-    def _set(self, due: int, timer: Timer) -> Timer:
-        if self._closed:
-            self._check_closed()
-        now = self.clock.microseconds
-        if due <= now and timer.when() > now / 1_000_000:
-            due = now + 1  # shorter than the clock's resolution, but not nothing
-        self._timers.add(due, timer)
+    def _set(
+        self,
+        delay: float,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context | None,
+    ) -> Timer:
+        if self._closed or self._debug:
+            self._check(callback, "call_at")
+        timer = Timer(when, callback, args, self, context)
+        if when > self._end_of_time:
+            timer.never_fires()
+        elif delay > 0:
+            now = self.clock.microseconds
+            # Shorter than the clock's resolution is not nothing.
+            self._timers.add(max(round(when * 1_000_000), now + 1), timer)
+        else:
+            timer.never_fires()  # as a timer; it is due now, in the next round
+            self._due_now.append(timer)
         return timer
 
-    def _has_sockets(self) -> bool:
-        return len(self._selector.get_map()) > self._own_files
+    def _check(self, callback: Callable[..., object], method: str) -> None:
+        self._check_closed()
+        self._check_thread()
+        self._check_callback(callback, method)
 
     def _poll(self, timeout: float) -> None:
         happened = self._selector.select(timeout)
@@ -322,6 +373,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if not self.is_closed():
                 raise
 
+    async def sock_sendall(self, sock: Any, data: Any) -> None:
+        self.conversations.said(sock)
+        await super().sock_sendall(sock, data)
+
+    async def sock_recv(self, sock: Any, nbytes: int) -> bytes:
+        return self._heard(sock, await super().sock_recv(sock, nbytes))
+
+    async def sock_recv_into(self, sock: Any, buf: Any) -> int:
+        return self._heard(sock, await super().sock_recv_into(sock, buf))
+
+    async def sock_connect(self, sock: Any, address: Any) -> None:
+        self.conversations.said(sock)
+        try:
+            await super().sock_connect(sock, address)
+        finally:
+            self.conversations.left(sock.fileno())
+
+    def _heard(self, sock: Any, received: T) -> T:
+        self.conversations.heard(sock.fileno(), selectors.EVENT_READ)
+        return received
+
     def _make_socket_transport(self, sock: Any, *args: Any, **kwargs: Any) -> Any:
         return ConversingTransport(self, sock, *args, **kwargs)
 
@@ -336,12 +408,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         except BaseException:
             done()
             raise
-        transport._virtual_done = done
+        pid = transport.get_pid()
+        if pid in self._children:  # it has ended while it was being set up
+            del self._children[pid]
+            self.call_soon(done)
+        else:
+            self._children[pid] = done
         return transport
 
     def _child_watcher_callback(self, pid: int, returncode: int, transport: Any) -> None:
         cast("Any", super())._child_watcher_callback(pid, returncode, transport)
-        self._from_outside(transport._virtual_done)
+        done = self._children.pop(pid, None)
+        if done is None:
+            self._children[pid] = None
+        else:
+            self.call_soon(done)
 
     def _report_callback(self, handle: Any, error: BaseException) -> None:
         self.call_exception_handler(

@@ -21,7 +21,12 @@ from docket_sim.errors import ClockHeld
 
 
 class OutsideWork:
-    """What is under way outside, and for how long it may hold virtual time."""
+    """What is under way outside, and for how long it may hold virtual time.
+
+    Attributes:
+        under_way: what is under way, by number.
+        patience: seconds of real time for which virtual time may be held at a stretch.
+    """
 
     def __init__(self, patience: float) -> None:
         """
@@ -29,22 +34,17 @@ class OutsideWork:
             patience: seconds of real time for which virtual time may be held at a stretch.
         """
         self.patience = patience
-        self._under_way: dict[int, str] = {}
+        self.under_way: dict[int, str] = {}
         self._numbers = count()
         self._held_since: float | None = None
-
-    @property
-    def waiting(self) -> bool:
-        """Whether anything is under way."""
-        return bool(self._under_way)
 
     def begin(self, what: str) -> Callable[[], None]:
         """Note that `what` is under way; call the answer, on the loop's thread, when it is over."""
         number = next(self._numbers)
-        self._under_way[number] = what
+        self.under_way[number] = what
 
         def done() -> None:
-            self._under_way.pop(number, None)
+            self.under_way.pop(number, None)
             self._held_since = None
 
         return done
@@ -59,7 +59,7 @@ class OutsideWork:
         Raises:
             ClockHeld: it has stood still for longer than the patience; the message names what for.
         """
-        if not self._under_way:
+        if not self.under_way:
             self._held_since = None
             return 0.0
         now = real_monotonic()
@@ -69,7 +69,7 @@ class OutsideWork:
         if left > 0:
             return left
         self._held_since = None
-        held_for = "\n".join(f"  {what}" for what in self._under_way.values())
+        held_for = "\n".join(f"  {what}" for what in self.under_way.values())
         raise ClockHeld(
             f"virtual time has stood still for {self.patience:g} s of real time, waiting for\n"
             f"{held_for}\n"
@@ -83,37 +83,38 @@ class Conversations:
 
     Attributes:
         grace: for how many seconds of real time an answer is waited for.
+        awaited: until which moment of real time, by the socket's descriptor.
     """
 
     grace = 1.0
 
     def __init__(self) -> None:
-        self._open: dict[int, float] = {}
+        self.awaited: dict[int, float] = {}
         self._ends: dict[int, Any] = {}
 
     def said(self, sock: Any) -> None:
         """Something was sent on `sock`."""
         descriptor = sock.fileno()
         if descriptor >= 0:
-            self._open[descriptor] = real_monotonic() + self.grace
+            self.awaited[descriptor] = real_monotonic() + self.grace
             self._ends[descriptor] = sock
 
     def heard(self, descriptor: int, mask: int) -> None:
         """Something has come in on `descriptor`: its conversation is over, and so is that of the
         one who sent it, if that was a socket of this same loop.
         """
-        if not mask & selectors.EVENT_READ or not self._open:
+        if not mask & selectors.EVENT_READ or not self.awaited:
             return
-        self._open.pop(descriptor, None)
-        if not self._open:
+        self.awaited.pop(descriptor, None)
+        if not self.awaited:
             return
         here = self._ends.get(descriptor)
         if here is None:
             return
         sender = _addresses(here)[::-1]
-        for other in list(self._open):
+        for other in list(self.awaited):
             if _addresses(self._ends[other]) == sender:
-                del self._open[other]
+                del self.awaited[other]
 
     def joined(self, sock: Any) -> None:
         """`sock` may take part from now on."""
@@ -121,18 +122,18 @@ class Conversations:
 
     def left(self, descriptor: int) -> None:
         """The socket was closed."""
-        self._open.pop(descriptor, None)
+        self.awaited.pop(descriptor, None)
         self._ends.pop(descriptor, None)
 
     def hold(self) -> float:
         """For how many seconds of real time an answer is waited for yet; 0 if for none."""
-        if not self._open:
+        if not self.awaited:
             return 0.0
         now = real_monotonic()
-        for descriptor, until in list(self._open.items()):
+        for descriptor, until in list(self.awaited.items()):
             if until <= now:
-                del self._open[descriptor]
-        return max((until - now for until in self._open.values()), default=0.0)
+                del self.awaited[descriptor]
+        return max((until - now for until in self.awaited.values()), default=0.0)
 
 
 class ConversingTransport(selector_events._SelectorSocketTransport):  # type: ignore[name-defined, misc]

@@ -49,11 +49,13 @@ class Simulation:
     Attributes:
         docket: where the tasks under test are scheduled.
         clock: the virtual time.
-        loop: the event loop.
+        loop: the event loop, once the simulation is entered.
         timeline: what has happened so far.
         seed: what ids and jitter are drawn from.
         allow_failures: whether executions may end failed without anyone looking.
     """
+
+    loop: VirtualLoop
 
     def __init__(
         self,
@@ -92,7 +94,7 @@ class Simulation:
         self.seed = seed
         self.allow_failures = allow_failures
         self.clock = VirtualClock(start)
-        self.loop = VirtualLoop(self.clock, patience=patience)
+        self._patience = patience
         self._turnstile = Turnstile(MemoryStore(execution_ttl=execution_ttl))
         self.docket = Docket(
             "simulation",
@@ -124,6 +126,7 @@ class Simulation:
 
     def __enter__(self) -> Self:
         with ExitStack() as entering:
+            self.loop = VirtualLoop(self.clock, patience=self._patience)
             entering.callback(self.loop.close)
             for patch in self._patches:
                 entering.enter_context(patch)
@@ -158,17 +161,24 @@ class Simulation:
         task = self.loop.create_task(_awaited(awaitable), name="main", context=self._context)
         try:
             result: R = self.loop.run_until_complete(task)
-        except SimulationError as stuck:
+        except BaseException as error:
+            self._failures.forget(error)
             if task.done():
                 raise
-            if self._drive is None and isinstance(stuck, Deadlock):
-                stuck.add_note(
-                    "No verb drives this simulation, so its workers rest: "
-                    "await sim.run_until_idle(), or another verb, before waiting for results."
-                )
-            # It comes from the loop itself, whose frames say nothing that the message does not.
-            raise stuck.with_traceback(None) from None
+            raise self._stuck(task, error) from None
         return result
+
+    def _stuck(self, task: asyncio.Task[Any], error: BaseException) -> BaseException:
+        """What to raise when the loop itself gave up while `task` waited, which ends herewith."""
+        if isinstance(error, Deadlock) and self._drive is None:
+            error.add_note(
+                "No verb drives this simulation, so its workers rest: "
+                "await sim.run_until_idle(), or another verb, before waiting for results."
+            )
+        with contextlib.suppress(SimulationError):
+            self.loop.run_until_complete(cancelled([task]))
+        # Its traceback leads through the loop, which says nothing that the message does not.
+        return error.with_traceback(None) if isinstance(error, SimulationError) else error
 
     def check(self) -> None:
         """Say so if executions have ended failed and nobody has acknowledged it.

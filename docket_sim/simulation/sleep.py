@@ -6,7 +6,7 @@ import linecache
 import sys
 import time
 from collections.abc import Callable
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Self
 
 from docket_sim.clock.system import real_sleep
@@ -30,13 +30,10 @@ class SleepGuard:
             report: is told of each blocking sleep, besides the code that called it.
         """
         self._report = report
-        self._replaced: list[ModuleType] = []
+        self._guard = self._sleep
 
     def __enter__(self) -> Self:
-        for module in list(sys.modules.values()):
-            if getattr(module, "__dict__", {}).get(_NAME) is _THE_REAL_ONE:
-                setattr(module, _NAME, self._sleep)
-                self._replaced.append(module)
+        _replace_everywhere(_THE_REAL_ONE, self._guard)
         return self
 
     def __exit__(
@@ -45,9 +42,8 @@ class SleepGuard:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for module in self._replaced:
-            setattr(module, _NAME, _THE_REAL_ONE)
-        self._replaced.clear()
+        # Everywhere again: a module that was imported meanwhile may have taken the guard.
+        _replace_everywhere(self._guard, _THE_REAL_ONE)
 
     def _sleep(self, seconds: float, /) -> None:
         __tracebackhide__ = True
@@ -63,6 +59,12 @@ class SleepGuard:
         )
         self._report(error)
         raise error
+
+
+def _replace_everywhere(what: object, replacement: object) -> None:
+    for module in list(sys.modules.values()):
+        if getattr(module, "__dict__", {}).get(_NAME) is what:
+            setattr(module, _NAME, replacement)
 
 
 def _on_virtual_loop() -> bool:

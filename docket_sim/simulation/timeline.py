@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
+from typing import overload
 
 from docket_sim.events import (
     AttemptEvent,
@@ -81,7 +82,13 @@ class Timeline(Sequence[Moment]):
     def __len__(self) -> int:
         return len(self.events)
 
-    def __getitem__(self, index: int) -> Moment:  # type: ignore[override]
+    @overload
+    def __getitem__(self, index: int) -> Moment: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Moment]: ...
+    def __getitem__(self, index: int | slice) -> Moment | list[Moment]:
+        if isinstance(index, slice):
+            return [self._moment(event) for event in self.events[index]]
         return self._moment(self.events[index])
 
     def __iter__(self) -> Iterator[Moment]:

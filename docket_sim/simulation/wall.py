@@ -15,20 +15,28 @@ from pydantic_core import core_schema
 from docket_sim.clock import VirtualClock
 from docket_sim.errors import SimulationError
 
-_REAL = [
-    # Modules that keep the machine's time: what waits for real, and what measures the tests.
-    "asyncio",
-    "concurrent.",
-    "coverage",
-    "docket_sim",
-    "execnet",
-    "hypothesis",
-    "pluggy",
-    "pytest",
-    "_pytest",
-    "subprocess",
-    "xdist",
-]
+_REAL = frozenset(
+    {
+        # Packages that keep the machine's time: what waits for real, and what measures tests.
+        "_pytest",
+        "asyncio",
+        "concurrent",
+        "coverage",
+        "docket_sim",
+        "execnet",
+        "hypothesis",
+        "multiprocessing",
+        "pluggy",
+        "pytest",
+        "pytest_docket",
+        "queue",
+        "subprocess",
+        "threading",
+        "xdist",
+    }
+)
+# Modules that import something when they are looked at; freezegun is to pass them by.
+_LAZY = ("six.moves", "django.utils.six.moves", "google.gax", "gi.repository")
 
 
 class FrozenWall:
@@ -47,8 +55,14 @@ class FrozenWall:
 
     def __enter__(self) -> Self:
         api = _freezegun()
-        self._frozen = api.freeze_time(self._clock.start, ignore=_REAL)
+        self._frozen = api.freeze_time(self._clock.start)
+        # freezegun ignores modules by the beginning of their names, and so some of the user's:
+        # it is to freeze all, and those that keep real time get it back.
+        self._frozen.ignore = _LAZY
         self._frozen.start()
+        for module, attribute, original in self._frozen.undo_changes:
+            if module.__name__.partition(".")[0] in _REAL:
+                setattr(module, attribute, original)
         # In place of a factory that has to be moved, one that asks; and no looking through the
         # stack for ignored callers, since a task's body is called by one.
         api.freeze_factories[-1] = _Asking(self._clock)

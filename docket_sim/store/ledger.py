@@ -143,7 +143,8 @@ class Ledger:
 
     def _accept(self, entry: Entry | None, call: TaskCall, now: datetime) -> Entry:
         generation = 1 if entry is None else entry.call.generation + 1
-        call = dataclasses.replace(call, generation=generation)
+        if call.generation != generation:
+            call = dataclasses.replace(call, generation=generation)
         if entry is None:
             entry = self._entries[call.key] = Entry(call, _waiting(call, now))
             self._outstanding += 1

@@ -72,14 +72,18 @@ class Leases:
             await asyncio.wait([in_hand.task for in_hand in self._in_hand.values()])
 
     async def abandon(self) -> None:
-        """Cut every attempt in hand short; nothing of them is settled."""
+        """Cut every attempt in hand short; nothing of them is settled.
+
+        One that does not end is waited for no longer than its lease lasts.
+        """
         tasks = [in_hand.task for in_hand in self._in_hand.values()]
         for in_hand in list(self._in_hand.values()):
             in_hand.attempt.interrupt(Interruption.STOPPED)
             in_hand.task.cancel()
         if self._renewing is not None:
             self._renewing.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._lease.total_seconds())
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

@@ -24,7 +24,7 @@ class Limits:
     def allow(self, call: TaskCall) -> bool:
         """Whether `call` may run now; takes one from what is left."""
         names = self._limited(call)
-        if call.attempt > 1:
+        if not names or call.attempt > 1:
             return True
         if any(self._left[name] == 0 for name in names):
             return False
@@ -37,4 +37,6 @@ class Limits:
         return any(self._left[name] == 0 for name in self._limited(call))
 
     def _limited(self, call: TaskCall) -> list[str]:
+        if not self._left:
+            return []
         return [name for name in dict.fromkeys((call.task, call.key)) if name in self._left]

@@ -205,7 +205,7 @@ async def test_07_cancel_reaches_the_replacement_that_waits_once_the_superseded_
     await sim.docket.replace(slow, when=sim.docket.now() + HOUR, key="k")("new")
     await sim.run_for(20 * SECOND)
     await sim.docket.cancel("k")
-    assert await sim.run_until_idle() == Tally()
+    assert (await sim.run_until_idle()).succeeded == 0
     assert (await sim.docket.get_execution("k")).state is ExecutionState.CANCELLED
 
 
@@ -269,7 +269,7 @@ async def test_09_a_key_with_any_characters_is_safe(sim, key):
     assert await added.get_result() == "two"
     await sim.docket.add(good, when=sim.docket.now() + HOUR, key=key)("three")
     await sim.docket.cancel(key)
-    assert await sim.run_until_idle() == Tally()
+    assert (await sim.run_until_idle()).succeeded == 0
 
 
 @pytest.mark.parametrize("ttl", [timedelta(0), SECOND, HOUR], ids=str)

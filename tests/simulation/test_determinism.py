@@ -126,12 +126,17 @@ SECTIONS = [
 HASH_SEEDS = ["0", "0", "1", "random"]
 
 
+def crowd(process):
+    """Objects of many sizes, other ones in each process, so that later ones get other addresses."""
+    return f"[bytes(size) for size in range(16, 500) for _ in range({process} * size % 61)]"
+
+
 @pytest.fixture(scope="module")
 def processes():
     """What the program printed in each of several processes, under different hash seeds."""
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", f"pad = {[0] * 97 * n}\n{PROGRAM}"],
+            [sys.executable, "-c", f"pad = {crowd(n)}\n{PROGRAM}"],
             env={**os.environ, "PYTHONHASHSEED": seed},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -91,17 +91,15 @@ async def exchange(handle, then):
     """A server and a client on one loop: a request, its answer, and then something else."""
 
     async def serve_one(reader, writer):
-        await handle(reader, writer)
-        writer.close()
+        with contextlib.closing(writer):
+            await handle(reader, writer)
 
-    server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
-    writer.write(b"ping\n")
-    answer = await asyncio.wait_for(reader.readline(), 5)
-    await then()
-    writer.close()
-    await writer.wait_closed()
-    server.close()
+    async with await asyncio.start_server(serve_one, "127.0.0.1", 0) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+        with contextlib.closing(writer):
+            writer.write(b"ping\n")
+            answer = await asyncio.wait_for(reader.readline(), 5)
+            await then()
     return answer, asyncio.get_running_loop().time()
 
 

@@ -94,6 +94,8 @@ def test_work_added_on_one_threads_loop_wakes_a_worker_on_anothers(name):
         async with Docket(name, "memory://") as docket, Worker(docket) as worker:
             docket.register(double)
             working = asyncio.create_task(worker.run_forever())
+            for _ in range(50):
+                await asyncio.sleep(0)  # until the worker has found nothing to do
             ready.set()
             execution = None
             async with asyncio.timeout(20):
