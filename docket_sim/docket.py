@@ -274,7 +274,9 @@ class Docket:
             try:
                 observer.notify(event)
             except Exception:
-                _logger.exception("an observer failed at %r", event)
+                _logger.exception(
+                    "an observer failed at %s of %r", type(event).__name__, event.call.key
+                )
 
     def now(self) -> datetime:
         """The present instant on the docket's clock."""

@@ -124,3 +124,12 @@ class NothingToRun(SimulationError):
 
 class UnseenFailures(SimulationError, AssertionError):
     """Executions ended failed during a simulation and were not acknowledged."""
+
+
+def error_text(error: BaseException) -> str:
+    """An exception as one reads it, on one line; never raises."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+        text = f"{type(error).__name__} (its str() raises)"
+    return text.partition("\n")[0]

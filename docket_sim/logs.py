@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from docket_sim.errors import error_text
 from docket_sim.events import (
     Event,
     Finished,
@@ -82,8 +83,8 @@ def _details(event: Event) -> str:
             redelivered = f", delivery {event.delivery}" if event.delivery > 1 else ""
             return f" attempt {event.call.attempt}{redelivered}"
         case Retried() | Released():
-            return f": {event.error!r}; again at {event.when.isoformat()}"
+            return f": {error_text(event.error)}; again at {event.when.isoformat()}"
         case Finished(error=error) if error is not None:
-            return f": {error!r}"
+            return f": {error_text(error)}"
         case _:
             return ""

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from docket_sim import Docket
 from docket_sim.codec import JsonCodec, TaskTypes
@@ -36,6 +36,8 @@ class Item:
 
 
 class Order(BaseModel):
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")  # a model's own say
+
     number: int
     items: list[Item] = []
     placed: datetime = NOON

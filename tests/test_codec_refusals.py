@@ -128,6 +128,19 @@ async def test_a_lone_surrogate_is_refused_by_name(docket):
         docket.add(task_taking(str))("\udcff")
 
 
+async def test_bytes_that_a_model_does_not_carry_are_refused_by_name(docket):
+    """A model's own config says how its bytes travel; as text, the default, some cannot."""
+
+    class Sealed(BaseModel):
+        seal: bytes
+
+    task = task_taking(Sealed)
+    execution = await docket.add(task)(Sealed(seal=b"text"))
+    assert execution.arguments == {"value": Sealed(seal=b"text")}
+    with pytest.raises(TypeError, match="value"):
+        docket.add(task)(Sealed(seal=b"\xff"))
+
+
 async def test_the_error_is_raised_at_the_line_of_the_call(docket):
     """Not where the call is awaited, and not on some worker."""
     scheduling = docket.add(task_taking(int))
@@ -173,7 +186,7 @@ SUBCLASSED = [
 @pytest.mark.parametrize(("annotation", "value"), SUBCLASSED, ids=repr)
 async def test_a_subclass_of_the_annotated_class_is_refused(docket, annotation, value):
     """Travelling as its base, it would lose its own fields without a word."""
-    with pytest.raises(TypeError, match=r"value.*subclass") as caught:
+    with pytest.raises(TypeError, match="value") as caught:
         docket.add(task_taking(annotation))(value)
     assert type(value).__name__ in str(caught.value)
 
@@ -192,8 +205,9 @@ async def test_a_subclass_is_refused_wherever_it_stands(docket, annotation, valu
         "in a dict": (task_taking(dict[str, annotation]), {"a": value}),
         "variadic": (variadic, value),
     }[wrapped]
-    with pytest.raises(TypeError, match="value"):
+    with pytest.raises(TypeError, match=r"value|\*args") as caught:
         await docket.add(task)(given)
+    assert type(value).__name__ in str(caught.value)
 
 
 async def test_a_subclass_that_is_annotated_arrives(docket):

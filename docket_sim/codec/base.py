@@ -11,8 +11,8 @@ class TaskTypes:
 
     Attributes:
         task: the task's name, for messages.
-        arguments: the annotation of each argument by name; `*args` and `**kwargs` are there under
-            those spellings, as tuple and dict. `typing.Any` stands for an untyped one.
+        arguments: the annotation of each argument by name; `*rest` and `**extra` are spelled with
+            their stars, and are tuple and dict. `typing.Any` stands for an untyped one.
         returns: the annotation of the return value, or `typing.Any`.
     """
 

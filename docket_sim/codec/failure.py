@@ -4,7 +4,7 @@ import sys
 import traceback
 from contextlib import suppress
 
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from docket_sim.errors import TaskFailed
 
@@ -54,30 +54,38 @@ class Failure(BaseModel):
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)
+        return _writable(str(error))
     except Exception as unprintable:  # noqa: BLE001 - str() of a user's exception may raise anything
         return f"<str() raised {type(unprintable).__name__}>"
 
 
 def _arguments(error: BaseException) -> list[JsonValue] | None:
     try:
-        return _ARGUMENTS.validate_python(list(error.args))
-    except ValidationError:
+        arguments = _ARGUMENTS.validate_python(list(error.args), strict=True)
+        _ARGUMENTS.dump_json(arguments)
+    except Exception:  # noqa: BLE001 - a user's `args` may be a property that raises anything
         return None
+    return arguments
 
 
 def _traceback(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error))
+        return _writable("".join(traceback.format_exception(error)))
     except Exception:  # noqa: BLE001 - printing calls the user's __str__ and __repr__
         return f"<the traceback of a {type(error).__name__} could not be printed>"
 
 
+def _writable(text: str) -> str:
+    """`text` without lone surrogates, which no encoding can write."""
+    return text.encode(errors="replace").decode()
+
+
 def _loaded_class(path: str) -> type[Exception] | None:
+    """The class, if it is loaded; looked up without the hooks that might import something."""
     module_name, _, qualified_name = path.partition(":")
     found: object = sys.modules.get(module_name)
     for name in qualified_name.split("."):
-        found = getattr(found, name, None)
+        found = getattr(found, "__dict__", {}).get(name)
     if isinstance(found, type) and issubclass(found, Exception):
         return found
     return None

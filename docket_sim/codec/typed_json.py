@@ -1,11 +1,12 @@
 """JSON typed by the task's signature: a person can read it in the store, and nothing runs."""
 
-import dataclasses
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, cast
+from uuid import UUID
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     JsonValue,
     PydanticSchemaGenerationError,
@@ -18,10 +19,12 @@ from typing_extensions import TypedDict
 
 from docket_sim.codec.base import TaskCodec, TaskTypes
 from docket_sim.codec.failure import Failure
+from docket_sim.codec.fidelity import same_shape
 from docket_sim.errors import PayloadError, TaskFailed
 
 _CONFIG = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
 _WAYS_OUT = "Annotate it with a type that JSON can carry, or ask for Docket(codec='pickle')."
+_SCALARS = (bool, bytes, date, datetime, Decimal, float, int, str, timedelta, UUID)
 _PICKLE_MARK = b"\x80"  # every pickle of protocol 2 and above begins with this byte
 _SHOWN = 80
 
@@ -43,26 +46,22 @@ class _JsonTaskCodec:
         self._types = types
         self._arguments = _arguments_adapter(types.arguments) if types.arguments else None
         self._returns = _adapter(types.returns)
-        self._structures = {
-            name: annotation
-            for name, annotation in types.arguments.items()
-            if isinstance(annotation, type)
-            and (dataclasses.is_dataclass(annotation) or issubclass(annotation, BaseModel))
-        }
+        # What cannot change its shape on the way need not be compared.
+        self._compared = [name for name, kind in types.arguments.items() if kind not in _SCALARS]
 
     def encode_arguments(self, arguments: Mapping[str, object]) -> bytes:
         if self._arguments is None:
             return b"{}"
         try:
-            fitted = self._arguments.validate_python(arguments)
-            self._refuse_subclasses(arguments)
-            return self._arguments.dump_json(fitted)
+            fitted: Any = self._arguments.validate_python(arguments)
+            payload = self._arguments.dump_json(fitted)
         except ValidationError as error:
             raise TypeError(self._misfit(error, arguments)) from None
-        except PydanticSerializationError as error:
-            raise TypeError(
-                f"{self._types.task}(): an argument cannot travel as JSON: {error}. {_WAYS_OUT}"
-            ) from None
+        except (PydanticSerializationError, ValueError) as error:
+            raise TypeError(self._unwritable(error, arguments)) from None
+        if self._compared:
+            self._compare(fitted, self.decode_arguments(payload))
+        return payload
 
     def decode_arguments(self, payload: bytes) -> dict[str, object]:
         if self._arguments is None and payload == b"{}":
@@ -79,34 +78,37 @@ class _JsonTaskCodec:
     def encode_result(self, value: object) -> bytes:
         if value is None:
             return b"null"
-        for adapter in (self._returns, _UNTYPED):
-            if adapter is None:
-                continue
+        for adapter in self._result_adapters():
             try:
-                return adapter.dump_json(adapter.validate_python(value, strict=True))
-            except (ValidationError, PydanticSerializationError):
+                payload = adapter.dump_json(adapter.validate_python(value, strict=True))
+                if same_shape(value, self.decode_result(payload)):
+                    return payload
+            except (ValidationError, PydanticSerializationError, PayloadError, ValueError):
                 continue
         raise TypeError(
-            f"{self._types.task} returned a {type(value).__name__}, which JSON cannot carry. "
-            f"Annotate the return type with one that it can, or ask for Docket(codec='pickle')."
+            f"{self._types.task} returned a {type(value).__name__}, which does not come through "
+            f"JSON as it is. Annotate the return type with one that does, or ask for "
+            f"Docket(codec='pickle')."
         )
 
     def decode_result(self, payload: bytes) -> object:
         if payload == b"null":
             return None
-        for adapter in (self._returns, _UNTYPED):
-            if adapter is None:
-                continue
+        for adapter in self._result_adapters():
             try:
-                return adapter.validate_json(payload)
+                # Strictly: a string is no number, whatever the task's annotation says.
+                return adapter.validate_json(payload, strict=True)
             except ValidationError:
                 continue
         raise PayloadError(
             f"the result of {self._types.task} cannot be read{_guess(payload)}: {_shown(payload)}"
         )
 
+    def _result_adapters(self) -> list[TypeAdapter[Any]]:
+        return [_UNTYPED] if self._returns is None else [self._returns, _UNTYPED]
+
     def encode_error(self, error: BaseException) -> bytes:
-        return Failure.of(error).model_dump_json().encode(errors="replace")
+        return Failure.of(error).model_dump_json().encode()
 
     def decode_error(self, payload: bytes) -> Exception:
         try:
@@ -114,17 +116,29 @@ class _JsonTaskCodec:
         except ValidationError:
             return TaskFailed("unknown", f"the failure cannot be read: {_shown(payload)}")
 
-    def _refuse_subclasses(self, arguments: Mapping[str, object]) -> None:
-        """A subclass would travel as its annotated base and silently lose what it adds."""
-        for name, annotation in self._structures.items():
-            value = arguments.get(name)
-            if isinstance(value, annotation) and type(value) is not annotation:
+    def _compare(self, sent: Mapping[str, object], arrived: Mapping[str, object]) -> None:
+        for name in self._compared:
+            if name in sent and not same_shape(sent[name], arrived.get(name)):
                 raise TypeError(
-                    f"{self._types.task}(): {name} is annotated {annotation.__name__}, found its "
-                    f"subclass {type(value).__name__}, whose own fields would be lost. Annotate "
-                    f"{name} with {type(value).__name__} or a union, or ask for "
-                    f"Docket(codec='pickle')."
+                    f"{self._types.task}(): {name} would not arrive as it was passed: "
+                    f"{_short(sent[name])}, annotated {_named(self._types.arguments[name])}, would "
+                    f"become {_short(arrived.get(name))} (a subclass travels as its annotated "
+                    f"class, a loosely typed value as what JSON makes of it). Annotate it with its "
+                    f"exact type, or ask for Docket(codec='pickle')."
                 )
+
+    def _unwritable(self, error: Exception, arguments: Mapping[str, object]) -> str:
+        for name, value in arguments.items():
+            try:
+                adapter = _adapter(_carried(self._types.arguments[name])) or _UNTYPED
+                adapter.dump_json(cast("Any", value))
+            except (PydanticSerializationError, ValueError) as own:
+                found = type(value).__name__
+                return (
+                    f"{self._types.task}(): {name}, found {found}, cannot travel as JSON: {own}. "
+                    f"{_WAYS_OUT}"
+                )
+        return f"{self._types.task}(): the arguments cannot travel as JSON: {error}. {_WAYS_OUT}"
 
     def _misfit(self, error: ValidationError, arguments: Mapping[str, object]) -> str:
         details = error.errors(include_url=False)
@@ -144,7 +158,7 @@ def _arguments_adapter(types: Mapping[str, object]) -> TypeAdapter[dict[str, obj
     make: Any = TypedDict  # called as a function, which type checkers know for literals only
     fields = make("Arguments", carried, total=False)
     # An argument that the signature does not know must not vanish without a word.
-    fields.__pydantic_config__ = ConfigDict(extra="forbid")
+    fields.__pydantic_config__ = ConfigDict(**_CONFIG, extra="forbid")
     # pydantic takes a config for a union, but not for a TypedDict on its own.
     union: Any = fields | None
     return TypeAdapter(union, config=_CONFIG)
@@ -167,7 +181,7 @@ def _adapter(annotation: object) -> TypeAdapter[Any] | None:
         return None
 
 
-_UNTYPED: TypeAdapter[Any] = TypeAdapter(JsonValue)
+_UNTYPED: TypeAdapter[Any] = TypeAdapter(JsonValue, config=_CONFIG)
 _EMPTY: TypeAdapter[dict[str, object] | None] = TypeAdapter(dict[str, object] | None)
 
 
@@ -192,6 +206,11 @@ def _guess(payload: bytes) -> str:
     if payload.startswith(_PICKLE_MARK):
         return " (they look pickled, and this docket's codec is json, which never unpickles)"
     return ""
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _shown(payload: bytes) -> str:

@@ -73,9 +73,11 @@ class _TaskArgument(_Current[Any]):
         name = self.parameter or parameter
         if name in context.arguments:
             return context.arguments[name]
-        extra = context.arguments.get("**kwargs")
-        if isinstance(extra, dict) and name in extra:
-            return cast("dict[str, Any]", extra)[name]
+        for spelling, value in context.arguments.items():
+            if spelling in (f"*{name}", f"**{name}"):
+                return value
+            if spelling.startswith("**") and name in cast("dict[str, Any]", value):
+                return cast("dict[str, Any]", value)[name]
         if self.optional:
             return None
         known = ", ".join(context.arguments) or "no arguments"

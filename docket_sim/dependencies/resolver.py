@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from docket_sim.dependencies.context import AttemptContext
 from docket_sim.dependencies.plan import Plan, Step, Values
-from docket_sim.errors import DocketError, ResolutionFailed
+from docket_sim.errors import DocketError, ResolutionFailed, error_text
 
 
 async def resolve(
@@ -41,7 +41,7 @@ def _report(plan: Plan, errors: list[tuple[Step, Exception]]) -> ResolutionFaile
     lines: list[str] = []
     for step, error in errors:
         error.add_note(f"raised while resolving {step.path} for {plan.task}")
-        lines.append(f"{step.path}: {type(error).__name__}: {error}")
+        lines.append(f"{step.path}: {error_text(error)}")
     count = f"{len(errors)} dependencies" if len(errors) > 1 else "a dependency"
     message = f"{count} of {plan.task} failed: {'; '.join(lines)}"
     return ResolutionFailed(message, [error for _, error in errors])

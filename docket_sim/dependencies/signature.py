@@ -81,13 +81,13 @@ class Signature:
 
     @property
     def argument_types(self) -> dict[str, object]:
-        """The annotations of what travels; `*args` and `**kwargs` under those spellings."""
+        """The annotations of what travels; `*rest` and `**extra` are spelled with their stars."""
         types: dict[str, object] = {}
         for name in self.arguments.parameters:
             if name == self._rest:
-                types["*args"] = tuple[self.types[name], ...]  # type: ignore[name-defined]
+                types[f"*{name}"] = tuple[self.types[name], ...]  # type: ignore[name-defined]
             elif name == self._extra:
-                types["**kwargs"] = dict[str, self.types[name]]  # type: ignore[name-defined]
+                types[f"**{name}"] = dict[str, self.types[name]]  # type: ignore[name-defined]
             else:
                 types[name] = self.types[name]
         return types
@@ -118,9 +118,9 @@ class Signature:
         others = {name: value for name, value in kwargs.items() if name not in given}
         bound: dict[str, object] = dict(self.arguments.bind(*args, **others).arguments)
         if self._rest is not None and self._rest in bound:
-            bound["*args"] = bound.pop(self._rest)
+            bound[f"*{self._rest}"] = bound.pop(self._rest)
         if self._extra is not None and self._extra in bound:
-            bound["**kwargs"] = bound.pop(self._extra)
+            bound[f"**{self._extra}"] = bound.pop(self._extra)
         return bound | given
 
     def with_defaults(self, arguments: Mapping[str, object]) -> dict[str, object]:
@@ -132,8 +132,8 @@ class Signature:
         if self._rest is None and self._extra is None and not self._positional_only:
             return [], dict(arguments)
         keywords = dict(arguments)
-        rest: Any = keywords.pop("*args", ())
-        extra: Any = keywords.pop("**kwargs", {})
+        rest: Any = keywords.pop(f"*{self._rest}", ())
+        extra: Any = keywords.pop(f"**{self._extra}", {})
         leading = self._leading if rest else self._positional_only
         positional = [keywords.pop(name) for name in leading if name in keywords]
         return [*positional, *rest], {**keywords, **extra}

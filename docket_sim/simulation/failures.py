@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from docket_sim.errors import SimulationError, UnseenFailures
+from docket_sim.errors import SimulationError, UnseenFailures, error_text
 from docket_sim.events import Event, Finished
 from docket_sim.execution import ExecutionState, TaskCall
 from docket_sim.simulation.durations import short
-from docket_sim.simulation.timeline import Timeline, error_text
+from docket_sim.simulation.timeline import Timeline
 
 
 class Failures:

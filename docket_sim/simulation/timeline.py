@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import overload
 
+from docket_sim.errors import error_text
 from docket_sim.events import (
     AttemptEvent,
     CancelledWaiting,
@@ -183,15 +184,6 @@ def _failure(event: Retried | Finished) -> str:
     if event.timed_out:
         return "timed out"  # the error's own words repeat the call and the key
     return "" if event.error is None else error_text(event.error)
-
-
-def error_text(error: BaseException) -> str:
-    """An exception as one reads it, on one line; never raises."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
-        text = f"{type(error).__name__} (its str() raises)"
-    return text.partition("\n")[0]
 
 
 def _scheduler(cause: Cause | None, source: Source | None) -> str:

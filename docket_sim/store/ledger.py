@@ -59,9 +59,9 @@ class Ledger:
     def claim(self, worker: str, limit: int, lease: timedelta, now: datetime) -> Claimed:
         """Claim up to `limit` calls that are due."""
         self._forget(now)
-        self._expire(now)
         claims: list[Claim] = []
-        while len(claims) < limit and (entry := self._due.take(now)) is not None:
+        self._end_expired(now)
+        while len(claims) < limit and (entry := self._take_claimable(now)) is not None:
             claims.append(self._lease(entry, worker, lease, now))
         if claims:
             # The others learn when to look whether this worker is still alive.
@@ -178,25 +178,31 @@ class Ledger:
             return None
         return entry
 
-    def _expire(self, now: datetime) -> None:
-        """End the leases that nobody renewed; what they held can be claimed again."""
-        for worker in list(self._leases):
-            leases = self._leases[worker]
-            while (entry := leases.take(now)) is not None:
-                self._expire_lease(entry, now)
+    def _take_claimable(self, now: datetime) -> Entry | None:
+        """The call that has been due longest, of those that wait and those of expired leases."""
+        expired = min(self._expired(now), key=lambda entry: entry.call.when, default=None)
+        waiting = self._due.first()
+        if expired is None or (waiting is not None and waiting < expired.call.when):
+            return self._due.take(now)
+        expired.lease = None  # only here, where it is taken over, does the old claim end
+        _move(expired, ExecutionState.QUEUED)
+        return expired
+
+    def _expired(self, now: datetime) -> list[Entry]:
+        """Of each worker, the entry whose lease expired first, if one has."""
+        found = (leases.peek(now) for leases in self._leases.values())
+        return [entry for entry in found if entry is not None]
+
+    def _end_expired(self, now: datetime) -> None:
+        """End what nobody is to take over: expired leases on superseded or cancelled attempts."""
+        for worker, leases in list(self._leases.items()):
+            for entry in leases.until(now):
+                if entry.state is not ExecutionState.RUNNING:
+                    self._end_superseded(entry, now)
+                elif entry.cancel_requested:
+                    self._finish(entry, Finish(ExecutionState.CANCELLED), now)
             if leases.first() is None:
                 del self._leases[worker]
-
-    def _expire_lease(self, entry: Entry, now: datetime) -> None:
-        if entry.state is not ExecutionState.RUNNING:
-            self._end_superseded(entry, now)
-        elif entry.cancel_requested:
-            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
-        else:
-            entry.lease = None
-            _move(entry, ExecutionState.QUEUED)
-            self._make_due(entry)
-            self._changed(entry, now)
 
     def _end_superseded(self, entry: Entry, now: datetime) -> None:
         """The attempt of an older generation is over: its replacement, if any, may run."""

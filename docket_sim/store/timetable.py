@@ -1,10 +1,8 @@
 """The memory store's entries by instant: a heap whose stale items go when they surface."""
 
 import heapq
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
-from typing import Any
 
 from docket_sim.execution import ExecutionState, Record, TaskCall
 from docket_sim.store.base import Claim
@@ -95,15 +93,26 @@ class Timetable:
             heapq.heappop(heap)
         return None
 
+    def peek(self, now: datetime) -> Entry | None:
+        """The earliest entry, if its instant has come."""
+        when = self.first()
+        return self._heap[0][2] if when is not None and when <= now else None
+
     def take(self, now: datetime) -> Entry | None:
         """Remove and return the earliest entry, if its instant has come."""
-        when = self.first()
-        if when is None or when > now:
-            return None
-        _, _, entry = heapq.heappop(self._heap)
-        entry.place = None
+        entry = self.peek(now)
+        if entry is not None:
+            heapq.heappop(self._heap)
+            entry.place = None
         return entry
 
-    def __iter__(self) -> Iterator[Entry]:
-        items: list[tuple[datetime, int, Any]] = sorted(self._heap)
-        return (entry for _, ticket, entry in items if entry.ticket == ticket)
+    def until(self, now: datetime) -> list[Entry]:
+        """The entries whose instant has come, the earliest first."""
+        first = self.first()
+        if first is None or first > now:
+            return []
+        return [entry for when, _, entry in self._valid() if when <= now]
+
+    def _valid(self) -> list[tuple[datetime, int, Entry]]:
+        items = (item for item in self._heap if item[2].ticket == item[1])
+        return sorted(items, key=lambda item: item[:2])

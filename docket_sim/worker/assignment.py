@@ -36,12 +36,15 @@ class Assigner:
 
         Raises:
             ValueError: a task and the worker both have a policy of one kind.
+            TypeError: the fallback is no task.
         """
         self._docket = docket
         self._dependencies = dependencies
-        self._fallback = fallback
         self._max_deliveries = max_deliveries
         self._plans: dict[Task, Plan] = {}
+        self._fallback = None if fallback is None else docket.unregistered_task(fallback)
+        if self._fallback is not None:
+            self._plan(self._fallback)
         for name in docket.tasks:
             self._plan(docket.task(name))
 
@@ -115,7 +118,7 @@ class Assigner:
         codec = self._docket.untyped_codec(claim.call.task)
         if self._fallback is None:
             return Refused(error, elsewhere=claim.delivery < self._max_deliveries), codec
-        task = self._docket.unregistered_task(self._fallback)
+        task = self._fallback
         try:
             arguments = codec.decode_arguments(claim.call.arguments)
         except PayloadError as unreadable:
@@ -127,10 +130,17 @@ class Assigner:
 
 def _spread_all(arguments: Mapping[str, object]) -> tuple[list[Any], dict[str, Any]]:
     """Arguments of an unknown signature: what is not known to be positional goes by keyword."""
-    keywords: dict[str, Any] = dict(arguments)
-    rest: Any = keywords.pop("*args", ())
-    extra: Any = keywords.pop("**kwargs", {})
-    return list(rest), {**keywords, **extra}
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for name, value in arguments.items():
+        variadic: Any = value
+        if name.startswith("**"):
+            kwargs.update(variadic)
+        elif name.startswith("*"):
+            args.extend(variadic)
+        else:
+            kwargs[name] = value
+    return args, kwargs
 
 
 def _refusal(error: Exception) -> Exception:

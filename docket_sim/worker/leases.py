@@ -39,6 +39,7 @@ class Leases:
         self._lease = lease
         self._now = now
         self._in_hand: dict[int, _InHand] = {}
+        self._good_until: datetime | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._quietly = copy_context()
@@ -49,6 +50,8 @@ class Leases:
 
     def add(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
         """Take an attempt, run by `task`, in hand."""
+        if not self._in_hand:
+            self._good_until = attempt.claim.claimed_at + self._lease
         self._in_hand[attempt.claim.fence] = _InHand(attempt, task)
         if self._timer is None:
             self._tick()
@@ -59,6 +62,13 @@ class Leases:
         if not self._in_hand and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a lease in hand may have expired: the store was away, or this process was."""
+        return bool(
+            self._in_hand and self._good_until is not None and self._now() >= self._good_until
+        )
 
     def cancel(self, key: str) -> None:
         """Cancel the attempts at `key`, because the execution was cancelled."""
@@ -85,6 +95,24 @@ class Leases:
         if tasks:
             await asyncio.wait(tasks, timeout=self._lease.total_seconds())
 
+    async def renew(self) -> None:
+        """Renew every lease in hand; attempts whose claim was lost or cancelled are interrupted."""
+        claims = [in_hand.attempt.claim for in_hand in self._in_hand.values()]
+        now = self._now()
+        try:
+            renewal = await self._store.renew(claims, lease=self._lease, now=now)
+        except StoreUnavailable as error:
+            _logger.warning("the leases could not be renewed, to be tried again: %s", error)
+            return
+        self._good_until = now + self._lease
+        for fences, why in (
+            (renewal.lost, Interruption.LOST),
+            (renewal.cancelled, Interruption.CANCELLED),
+        ):
+            for fence in fences:
+                if fence in self._in_hand:
+                    self._in_hand[fence].attempt.interrupt(why)
+
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(
@@ -95,20 +123,5 @@ class Leases:
         self._tick()
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.get_running_loop().create_task(
-                self._renew(), name="docket lease renewal", context=self._quietly
+                self.renew(), name="docket lease renewal", context=self._quietly
             )
-
-    async def _renew(self) -> None:
-        claims = [in_hand.attempt.claim for in_hand in self._in_hand.values()]
-        try:
-            renewal = await self._store.renew(claims, lease=self._lease, now=self._now())
-        except StoreUnavailable as error:
-            _logger.warning("the leases could not be renewed, to be tried again: %s", error)
-            return
-        for fences, why in (
-            (renewal.lost, Interruption.LOST),
-            (renewal.cancelled, Interruption.CANCELLED),
-        ):
-            for fence in fences:
-                if fence in self._in_hand:
-                    self._in_hand[fence].attempt.interrupt(why)

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from docket_sim.dependencies import AnyDependency, SharedScope, is_dependency
 from docket_sim.docket import Docket
 from docket_sim.errors import DocketError, StoreUnavailable
 from docket_sim.events import Finished, LeaseLost, Started
-from docket_sim.execution import ExecutionState, Finish, Settlement
+from docket_sim.execution import ExecutionState, Finish, Refused, Reschedule, Settlement
 from docket_sim.perform import Attempt, Interruption, perform
 from docket_sim.settings import WorkerSettings
 from docket_sim.store import Claim, Claimed, Settled
@@ -28,6 +28,7 @@ from docket_sim.worker.wakeup import Wakeup
 
 _logger = logging.getLogger(__name__)
 _DEFAULTS = WorkerSettings()
+_HEAD_START = timedelta(milliseconds=100)
 
 
 class Worker:
@@ -99,6 +100,7 @@ class Worker:
         self._resources: AsyncExitStack | None = None
         self._limits = Limits({})
         self._running = False
+        self._left_until: datetime | None = None
 
     @property
     def concurrency(self) -> int:
@@ -185,10 +187,17 @@ class Worker:
             if until_finished and claimed.outstanding == 0 and not self._leases:
                 return
             if len(claimed.claims) < free:
-                await self._wakeup.wait(claimed.next_due, claimed.next_expiry)
+                await self._wakeup.wait(self._next_due(claimed), claimed.next_expiry)
+
+    def _next_due(self, claimed: Claimed) -> datetime | None:
+        """When to look for work; what this worker has left to others, they may take first."""
+        due = claimed.next_due
+        return due + _HEAD_START if due is not None and due == self._left_until else due
 
     async def _claim(self, limit: int) -> Claimed:
         while True:
+            if self._leases.overdue:  # else it might claim what it has in hand
+                await self._leases.renew()
             try:
                 return await self.docket.store.claim(
                     self.name,
@@ -230,6 +239,8 @@ class Worker:
         docket.notify(Started(docket.now(), claim.call, claim.worker, claim.delivery))
         performed = await perform(attempt, codec, docket.now)
         settled = await self._settle(claim, performed.settlement)
+        if isinstance(performed.outcome, Refused) and isinstance(performed.settlement, Reschedule):
+            self._left_until = performed.settlement.when
         docket.notify(report(claim, performed, settled, docket.now()))
 
     async def _turn_away(self, claim: Claim) -> None:
@@ -243,6 +254,8 @@ class Worker:
             try:
                 return await self.docket.store.settle(claim, settlement, now=self.docket.now())
             except StoreUnavailable as error:
+                if not self._running and self._leases.overdue:
+                    return Settled.LOST  # the worker stops: whoever comes may take it over
                 await self._wait_for_store(error)
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
@@ -256,7 +269,16 @@ class Worker:
         for name in self.docket.tasks:
             perpetual = self.docket.task(name).perpetual
             if perpetual is not None and perpetual.automatic:
+                await self._add_automatic(name)
+
+    async def _add_automatic(self, name: str) -> None:
+        while True:
+            try:
                 await self.docket.add(name, key=name)()
+            except StoreUnavailable as error:
+                await self._wait_for_store(error)
+            else:
+                return
 
 
 def _default_name(docket: Docket) -> str:
