@@ -20,24 +20,32 @@ _DATES = (date,)  # datetime included; libraries that freeze time subclass them
 
 def same_shape(sent: Any, arrived: Any) -> bool:
     """Whether `arrived` has the types and structure of `sent`, all the way down."""
-    if type(sent) is not type(arrived):
+    kind = _kind_of(sent)
+    if kind is not type(arrived):
         return _plain_enough(sent, arrived)
-    if isinstance(sent, BaseModel):
-        return _same_fields(vars(sent), vars(arrived))
-    if dataclasses.is_dataclass(sent):
-        names = [field.name for field in dataclasses.fields(sent)]
-        return all(same_shape(getattr(sent, name), getattr(arrived, name)) for name in names)
-    return _same_contents(sent, arrived)
-
-
-def _same_contents(sent: Any, arrived: Any) -> bool:
-    if isinstance(sent, Mapping):
+    if issubclass(kind, BaseModel):
+        return _same_fields(sent.__dict__, arrived.__dict__)
+    if dataclasses.is_dataclass(kind):
+        return _same_fields(_fields_of(kind, sent), _fields_of(kind, arrived))
+    if issubclass(kind, Mapping):
         return _same_fields(sent, arrived)
-    if isinstance(sent, AbstractSet):
-        return {type(item) for item in sent} == {type(item) for item in arrived}
-    if isinstance(sent, Sequence) and not isinstance(sent, str | bytes):
+    return _same_items(kind, sent, arrived)
+
+
+def _kind_of(value: object) -> type[Any]:
+    return type(value)
+
+
+def _same_items(kind: type[Any], sent: Any, arrived: Any) -> bool:
+    if issubclass(kind, AbstractSet):
+        return {type(value) for value in sent} == {type(value) for value in arrived}
+    if issubclass(kind, Sequence) and not issubclass(kind, str | bytes):
         return len(sent) == len(arrived) and all(map(same_shape, sent, arrived))
     return True
+
+
+def _fields_of(kind: Any, value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
 
 
 def _plain_enough(sent: Any, arrived: Any) -> bool:

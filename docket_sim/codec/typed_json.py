@@ -47,7 +47,7 @@ class _JsonTaskCodec:
         self._arguments = _arguments_adapter(types.arguments) if types.arguments else None
         self._returns = _adapter(types.returns)
         # What cannot change its shape on the way need not be compared.
-        self._compared = [name for name, kind in types.arguments.items() if kind not in _SCALARS]
+        self._compared = [name for name, kind in types.arguments.items() if not _is_scalar(kind)]
 
     def encode_arguments(self, arguments: Mapping[str, object]) -> bytes:
         if self._arguments is None:
@@ -158,7 +158,7 @@ def _arguments_adapter(types: Mapping[str, object]) -> TypeAdapter[dict[str, obj
     make: Any = TypedDict  # called as a function, which type checkers know for literals only
     fields = make("Arguments", carried, total=False)
     # An argument that the signature does not know must not vanish without a word.
-    fields.__pydantic_config__ = ConfigDict(**_CONFIG, extra="forbid")
+    fields.__pydantic_config__ = ConfigDict({**_CONFIG, "extra": "forbid"})
     # pydantic takes a config for a union, but not for a TypedDict on its own.
     union: Any = fields | None
     return TypeAdapter(union, config=_CONFIG)
@@ -183,6 +183,10 @@ def _adapter(annotation: object) -> TypeAdapter[Any] | None:
 
 _UNTYPED: TypeAdapter[Any] = TypeAdapter(JsonValue, config=_CONFIG)
 _EMPTY: TypeAdapter[dict[str, object] | None] = TypeAdapter(dict[str, object] | None)
+
+
+def _is_scalar(annotation: object) -> bool:
+    return any(annotation is scalar for scalar in _SCALARS)
 
 
 def _reason(detail: ErrorDetails, name: str) -> str:

@@ -12,22 +12,19 @@ It relies on these members of asyncio's loops, the same from 3.11 to 3.14: `_run
 """
 
 import asyncio
-import concurrent.futures
-import selectors
-import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from datetime import datetime
 from itertools import count
-from typing import Any, TypeVar, TypeVarTuple, cast
+from typing import Any, TypeVar, TypeVarTuple
 
 from docket_sim.clock import VirtualClock
 from docket_sim.clock.virtual import LAST_INSTANT
 from docket_sim.errors import Deadlock, Spinning
+from docket_sim.simulation.accounting import AccountingLoop, setter
 from docket_sim.simulation.collector import Collector
 from docket_sim.simulation.handles import Handle, InOrder, VirtualFuture, VirtualTask
-from docket_sim.simulation.outside import Conversations, ConversingTransport, OutsideWork
 from docket_sim.simulation.timers import Timer, Timers
 from docket_sim.simulation.waiting import deadlock_report, spin_report
 
@@ -38,13 +35,11 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(AccountingLoop):
     """asyncio's event loop on virtual time.
 
     Attributes:
         clock: the virtual time; `loop.time()` is the seconds since its start.
-        outside: threads and child processes, which hold virtual time.
-        conversations: sockets on which an answer is awaited, which hold it for a while.
         spin_limit: how many rounds may pass at one instant before the run counts as spinning.
     """
 
@@ -52,16 +47,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     _ready: deque[asyncio.Handle]
     _closed: bool
     _stopping: bool
-    _selector: selectors.BaseSelector
     _task_factory: Callable[..., Any] | None
-    _default_executor: concurrent.futures.Executor | None
-    _executor_shutdown_called: bool
-    _check_closed: Callable[[], None]
-    _check_default_executor: Callable[[], None]
     _check_thread: Callable[[], None]
     _check_callback: Callable[[Callable[..., object], str], None]
     _debug: bool
-    _process_events: Callable[[list[tuple[selectors.SelectorKey, int]]], None]
 
     def __init__(
         self, clock: VirtualClock | None = None, *, patience: float = 5.0, spin_limit: int = 100_000
@@ -73,9 +62,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             spin_limit: how many rounds may pass at one instant without progress.
         """
         self.clock = clock or VirtualClock()
-        self.outside = OutsideWork(patience)
         self.spin_limit = spin_limit
-        self.conversations = Conversations()
         self._timers = Timers()
         self._due_now: list[Timer] = []
         self._end_of_time = (LAST_INSTANT - self.clock.start).total_seconds()
@@ -87,11 +74,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._quiet_since = 0
         self._collector = Collector()
         self._settled: list[asyncio.Future[None]] = []
-        super().__init__()
+        super().__init__(patience)
         self._asyncgens = InOrder()
-        self._files = self._selector.get_map()
-        self._own_files = len(self._files)
-        self._children: dict[int, Callable[[], None] | None] = {}
 
     # What asyncio asks a loop for.
 
@@ -146,54 +130,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         return self._set(delay, self.time() + delay, callback, args, context)
 
-    def run_in_executor(
-        self,
-        executor: concurrent.futures.Executor | None,
-        func: Callable[[*Ts], T],
-        *args: *Ts,
-    ) -> asyncio.Future[T]:
-        """Run `func` in a thread; virtual time stands still until it is done."""
-        self._check_closed()
-        if executor is None:
-            self._check_default_executor()
-            if self._default_executor is None:
-                self._default_executor = concurrent.futures.ThreadPoolExecutor(
-                    thread_name_prefix="virtual"
-                )
-            executor = self._default_executor
-        work = executor.submit(func, *args)
-        done = self.outside.begin_thread(func)
-        future = asyncio.wrap_future(work, loop=self)
-        # After wrap_future: the result is to arrive before time may move on.
-        work.add_done_callback(lambda _: self._from_outside(done))
-        return future
-
-    async def shutdown_default_executor(
-        self,
-        timeout: float | None = None,  # noqa: ASYNC109 - asyncio's own signature
-    ) -> None:
-        """Wait for the executor's threads in real time; a virtual limit would pass at once."""
-        del timeout
-        self._executor_shutdown_called = True
-        if self._default_executor is None:
-            return
-        executor = self._default_executor
-        finished = self.create_future()
-        done = self.outside.begin("the default executor's shutdown")
-
-        def finish() -> None:
-            done()
-            _setter(finished)()
-
-        def shut_down() -> None:
-            executor.shutdown(wait=True)
-            self._from_outside(finish)
-
-        thread = threading.Thread(target=shut_down, daemon=True)
-        thread.start()
-        await finished
-        thread.join()
-
     def close(self) -> None:
         """Close the loop; tasks that could not be ended are dropped."""
         for task in asyncio.all_tasks(self):
@@ -212,7 +148,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def reached(self, when: datetime) -> asyncio.Future[None]:
         """Done when virtual time reaches `when`."""
         waiter = self.create_future()
-        self.call_at(self.clock.microseconds_at(when) / 1_000_000, _setter(waiter))
+        self.call_at(self.clock.microseconds_at(when) / 1_000_000, setter(waiter))
         return waiter
 
     def note_progress(self) -> None:
@@ -264,7 +200,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _end_stretch(self, ran: int) -> None:
         """Look after what need not be looked after in each round."""
         self._collector.after(ran)
-        self._poll(0)
+        self.poll(0)
         now = self.clock.microseconds
         awaited = self.outside.hold() or self.conversations.hold()
         if awaited or now != self._stretch_began:
@@ -287,16 +223,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Make something ready: from outside, by telling that all is settled, or by moving time."""
         if self._stopping:
             return
-        if len(self._files) > self._own_files:
-            self._poll(0)
+        if self.ever_watched and self.has_sockets:
+            self.poll(0)
         while not self._ready:
-            hold = self.outside.hold() or self.conversations.hold()
-            if hold:
-                self._poll(hold)
+            outside = self.outside.under_way or self.conversations.awaited
+            if outside and (hold := self.outside.hold() or self.conversations.hold()):
+                self.poll(hold)
             elif self._settled:
                 waiters, self._settled = self._settled, []
                 for waiter in waiters:
-                    _setter(waiter)()
+                    setter(waiter)()
             elif not self._jump() and not self._linger():
                 raise Deadlock(deadlock_report(self, self.clock, self._quiet_since))
 
@@ -327,9 +263,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _linger(self) -> bool:
         """Give open sockets one chance to bring something before calling it a deadlock."""
-        if len(self._files) <= self._own_files:
+        if not self.has_sockets:
             return False
-        self._poll(self.conversations.grace)
+        self.poll(self.conversations.grace)
         return bool(self._ready)
 
     def _set(
@@ -359,80 +295,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._check_thread()
         self._check_callback(callback, method)
 
-    def _poll(self, timeout: float) -> None:
-        happened = self._selector.select(timeout)
-        for key, mask in happened:
-            self.conversations.heard(key.fd, mask)
-        self._process_events(happened)
-
-    def _from_outside(self, callback: Callable[[], object]) -> None:
-        """Have `callback` called on the loop's thread, unless the loop is closed by then."""
-        try:
-            self.call_soon_threadsafe(callback)
-        except RuntimeError:
-            if not self.is_closed():
-                raise
-
-    async def sock_sendall(self, sock: Any, data: Any) -> None:
-        self.conversations.said(sock)
-        await super().sock_sendall(sock, data)
-
-    async def sock_recv(self, sock: Any, nbytes: int) -> bytes:
-        return self._heard(sock, await super().sock_recv(sock, nbytes))
-
-    async def sock_recv_into(self, sock: Any, buf: Any) -> int:
-        return self._heard(sock, await super().sock_recv_into(sock, buf))
-
-    async def sock_connect(self, sock: Any, address: Any) -> None:
-        self.conversations.said(sock)
-        try:
-            await super().sock_connect(sock, address)
-        finally:
-            self.conversations.left(sock.fileno())
-
-    def _heard(self, sock: Any, received: T) -> T:
-        self.conversations.heard(sock.fileno(), selectors.EVENT_READ)
-        return received
-
-    def _make_socket_transport(self, sock: Any, *args: Any, **kwargs: Any) -> Any:
-        return ConversingTransport(self, sock, *args, **kwargs)
-
-    async def _make_subprocess_transport(
-        self, protocol: Any, args: Any, *rest: Any, **kwargs: Any
-    ) -> Any:
-        command = args if isinstance(args, str | bytes) else " ".join(map(str, args))
-        done = self.outside.begin(f"the child process {command!r}")
-        try:
-            make = cast("Any", super())._make_subprocess_transport
-            transport = await make(protocol, args, *rest, **kwargs)
-        except BaseException:
-            done()
-            raise
-        pid = transport.get_pid()
-        if pid in self._children:  # it has ended while it was being set up
-            del self._children[pid]
-            self.call_soon(done)
-        else:
-            self._children[pid] = done
-        return transport
-
-    def _child_watcher_callback(self, pid: int, returncode: int, transport: Any) -> None:
-        cast("Any", super())._child_watcher_callback(pid, returncode, transport)
-        done = self._children.pop(pid, None)
-        if done is None:
-            self._children[pid] = None
-        else:
-            self.call_soon(done)
-
     def _report_callback(self, handle: Any, error: BaseException) -> None:
         self.call_exception_handler(
             {"message": f"Exception in callback {handle!r}", "exception": error, "handle": handle}
         )
-
-
-def _setter(future: asyncio.Future[None]) -> Callable[[], None]:
-    def set_it() -> None:
-        if not future.done():
-            future.set_result(None)
-
-    return set_it

@@ -1,5 +1,8 @@
 """The timers of a virtual loop: by instant, and those of one instant in the order they were set."""
 
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import asyncio
 import heapq
 from collections import deque

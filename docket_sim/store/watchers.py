@@ -1,6 +1,7 @@
 """Who wants to be told what happens in a memory store, each on the event loop where it waits."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, TypeVarTuple
@@ -96,5 +97,7 @@ def _tell(
 ) -> None:
     if loop is asyncio.get_running_loop():
         notice(*parts)
-    elif not loop.is_closed():
-        loop.call_soon_threadsafe(notice, *parts)
+    else:
+        # A loop that has closed, or closes just now, has nobody left to tell.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(notice, *parts)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from docket_sim.execution import TaskCall
+from docket_sim.store import Claim
 
 
 class Limits:
@@ -21,10 +22,10 @@ class Limits:
                 raise ValueError(f"{name!r} cannot run {limit} times; expected 0 or more")
         self._left = dict(runs)
 
-    def allow(self, call: TaskCall) -> bool:
-        """Whether `call` may run now; takes one from what is left."""
-        names = self._limited(call)
-        if not names or call.attempt > 1:
+    def allow(self, claim: Claim) -> bool:
+        """Whether the claimed call may run now; takes one from what is left."""
+        names = self._limited(claim.call)
+        if not names or claim.call.attempt > 1 or claim.delivery > 1:
             return True
         if any(self._left[name] == 0 for name in names):
             return False

@@ -29,6 +29,7 @@ from docket_sim.worker.wakeup import Wakeup
 _logger = logging.getLogger(__name__)
 _DEFAULTS = WorkerSettings()
 _HEAD_START = timedelta(milliseconds=100)
+_LONGEST_OUTAGE = 3  # doublings of the reconnection delay
 
 
 class Worker:
@@ -67,7 +68,8 @@ class Worker:
             name: names the worker; by default host, process and a few random digits.
             concurrency: how many attempts may run at once.
             redelivery_timeout: how long a claim lasts unless renewed.
-            reconnection_delay: how long to wait before asking a store again.
+            reconnection_delay: how long to wait before asking a store again; doubled each time, up
+                to eight times as long, until it answers.
             minimum_check_interval: without effect, since nothing is polled; taken so that code
                 written for other task systems works.
             scheduling_resolution: likewise.
@@ -101,6 +103,7 @@ class Worker:
         self._limits = Limits({})
         self._running = False
         self._left_until: datetime | None = None
+        self._outage = 0
 
     @property
     def concurrency(self) -> int:
@@ -130,6 +133,7 @@ class Worker:
     ) -> None:
         assert self._resources is not None
         resources, self._resources = self._resources, None
+        self._wakeup.ring()  # a run that is still under way sees that the worker is closed
         await resources.aclose()
 
     async def run_forever(self) -> None:
@@ -176,7 +180,7 @@ class Worker:
             await self._leases.drain()
 
     async def _work_off(self, *, until_finished: bool) -> None:
-        while True:
+        while self._resources is not None:
             free = self.settings.concurrency - len(self._leases)
             if free == 0:
                 await self._wakeup.wait(None, None)
@@ -199,14 +203,17 @@ class Worker:
             if self._leases.overdue:  # else it might claim what it has in hand
                 await self._leases.renew()
             try:
-                return await self.docket.store.claim(
+                claimed = await self.docket.store.claim(
                     self.name,
                     limit=limit,
                     lease=self.settings.redelivery_timeout,
                     now=self.docket.now(),
                 )
+                self._outage = 0
             except StoreUnavailable as error:
                 await self._wait_for_store(error)
+            else:
+                return claimed
 
     def _start(self, claim: Claim) -> None:
         assignment, codec = self._assigner.assign(claim, self, self._shared)
@@ -218,7 +225,7 @@ class Worker:
 
     async def _work(self, attempt: Attempt, codec: TaskCodec) -> None:
         try:
-            if self._limits.allow(attempt.claim.call):
+            if self._limits.allow(attempt.claim):
                 attempt.last_run = self._limits.exhausted(attempt.claim.call)
                 await self._attempt(attempt, codec)
             else:
@@ -259,7 +266,8 @@ class Worker:
                 await self._wait_for_store(error)
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
-        delay = self.settings.reconnection_delay
+        delay = self.settings.reconnection_delay * 2 ** min(self._outage, _LONGEST_OUTAGE)
+        self._outage += 1
         _logger.warning("the store does not answer, asking again in %s: %s", delay, error)
         await asyncio.sleep(delay.total_seconds())
 

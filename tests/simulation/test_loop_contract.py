@@ -55,13 +55,11 @@ def test_every_member_that_the_module_names_is_checked():
 
 def test_every_private_member_that_the_loop_uses_exists(loop):
     """Whatever the module takes from `self` and does not define itself, asyncio's loop has."""
-    tree = ast.parse(inspect.getsource(loop_module))
-    ours = next(
-        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "VirtualLoop"
-    )
+    kinds = (loop_module.VirtualLoop, loop_module.AccountingLoop)
     used = {
         node.attr
-        for node in ast.walk(ours)
+        for kind in kinds
+        for node in ast.walk(ast.parse(inspect.getsource(kind)))
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
@@ -69,7 +67,7 @@ def test_every_private_member_that_the_loop_uses_exists(loop):
     }
     virtual = loop_module.VirtualLoop()
     virtual.close()
-    own = set(vars(loop_module.VirtualLoop)) | set(vars(virtual)) - set(vars(loop))
+    own = {name for kind in kinds for name in vars(kind)} | set(vars(virtual)) - set(vars(loop))
     missing = {name for name in used - own if not hasattr(loop, name)}
     assert {"_closed", "_ready", "_selector"} <= used
     assert missing == set()
