@@ -8,6 +8,7 @@ from docket_sim.execution import ExecutionState, Record, TaskCall
 from docket_sim.store.base import Claim
 
 _tickets = count(1)
+_ROOM = 1024  # items, before the stale ones are looked for
 
 
 class Entry:
@@ -76,20 +77,23 @@ class Timetable:
 
     def __init__(self) -> None:
         self._heap: list[tuple[datetime, int, Entry]] = []
+        self._room = _ROOM
 
     def put(self, when: datetime, entry: Entry) -> None:
         """Place `entry` here at `when`, and take it from wherever it was."""
         entry.place = self
         entry.ticket = ticket = next(_tickets)
         heapq.heappush(self._heap, (when, ticket, entry))
+        if len(self._heap) > self._room:  # many may be stale: a key that is replaced all the time
+            self._heap = self._valid()
+            self._room = max(_ROOM, 2 * len(self._heap))
 
     def first(self) -> datetime | None:
         """The earliest instant, or `None` when nothing is here."""
         heap = self._heap
         while heap:
-            when, ticket, entry = heap[0]
-            if entry.ticket == ticket and entry.place is self:
-                return when
+            if self._is_valid(heap[0]):
+                return heap[0][0]
             heapq.heappop(heap)
         return None
 
@@ -114,5 +118,8 @@ class Timetable:
         return [entry for when, _, entry in self._valid() if when <= now]
 
     def _valid(self) -> list[tuple[datetime, int, Entry]]:
-        items = (item for item in self._heap if item[2].ticket == item[1])
-        return sorted(items, key=lambda item: item[:2])
+        return sorted(filter(self._is_valid, self._heap), key=lambda item: item[:2])
+
+    def _is_valid(self, item: tuple[datetime, int, Entry]) -> bool:
+        _, ticket, entry = item
+        return entry.ticket == ticket and entry.place is self

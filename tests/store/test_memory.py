@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from docket_sim import Docket, MemoryStore, Worker
+from docket_sim import Docket, ExecutionState, MemoryStore, TaskCall, Worker
 from docket_sim.store import open_store
+from docket_sim.store.timetable import Entry, Timetable
 
 
 async def double(number: int) -> int:
@@ -187,3 +189,16 @@ def test_of_stores_that_are_shared_the_first_ones_ttl_holds(name):
 
     first = open_store("memory://", name, execution_ttl=timedelta(minutes=5))
     assert open_store("memory://", name, execution_ttl=timedelta(0)) is first
+
+
+def test_a_key_that_is_replaced_all_the_time_leaves_nothing_behind():
+    """What gave way is forgotten long before its due time, and what counts is still found."""
+    table, start = Timetable(), datetime(2030, 1, 1, tzinfo=UTC)
+    entries = [
+        Entry(TaskCall(f"key-{n}", "task", b"{}", start), ExecutionState.SCHEDULED)
+        for n in range(3)
+    ]
+    for second in range(30_000):
+        table.put(start + timedelta(days=1, seconds=second), entries[second % 3])
+    assert len(table._heap) <= 1024
+    assert table.until(start + timedelta(days=365)) == entries
