@@ -25,6 +25,7 @@ from docket_sim.errors import Deadlock, Spinning
 from docket_sim.simulation.accounting import AccountingLoop, setter
 from docket_sim.simulation.collector import Collector
 from docket_sim.simulation.handles import Handle, InOrder, VirtualFuture, VirtualTask
+from docket_sim.simulation.interrupt import Interrupt
 from docket_sim.simulation.timers import Timer, Timers
 from docket_sim.simulation.waiting import deadlock_report, spin_report
 
@@ -73,6 +74,7 @@ class VirtualLoop(AccountingLoop):
         self._quiet_jumps = 0
         self._quiet_since = 0
         self._collector = Collector()
+        self._interrupt = Interrupt()
         self._settled: list[asyncio.Future[None]] = []
         super().__init__(patience)
         self._asyncgens = InOrder()
@@ -173,8 +175,11 @@ class VirtualLoop(AccountingLoop):
 
     def run_forever(self) -> None:
         """Run until stopped."""
-        with self._collector.in_charge():
+        with self._collector.in_charge(), self._interrupt.noticed(self._wake):
             super().run_forever()
+
+    def _wake(self) -> None:
+        self.call_soon_threadsafe(self._interrupt.heed)
 
     def _run_once(self) -> None:
         """Run a stretch of rounds; asyncio asks for another until the loop is to stop."""
