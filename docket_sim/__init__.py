@@ -15,6 +15,7 @@ The rooms, from the ground up; each imports only from its own floor and below:
 from docket_sim.clock import Clock, SystemClock, VirtualClock
 from docket_sim.codec import Codec
 from docket_sim.dependencies import (
+    AttemptContext,
     CurrentDocket,
     CurrentExecution,
     CurrentWorker,
@@ -53,14 +54,16 @@ from docket_sim.errors import (
     UnseenFailures,
 )
 from docket_sim.events import Event, Observer
-from docket_sim.execution import Disposition, Execution, ExecutionState, TaskCall
+from docket_sim.execution import Disposition, Execution, ExecutionState, Record, TaskCall
 from docket_sim.lookup import DocketSnapshot
 from docket_sim.settings import WorkerSettings
 from docket_sim.simulation import Moment, Simulation, Tally, Timeline, VirtualLoop, simulate
 from docket_sim.store import MemoryStore, Store
+from docket_sim.task import TaskFunction
 from docket_sim.worker import Worker
 
 __all__ = [
+    "AttemptContext",
     "BlockingSleep",
     "Clock",
     "ClockHeld",
@@ -89,6 +92,7 @@ __all__ = [
     "Observer",
     "PayloadError",
     "Perpetual",
+    "Record",
     "ResolutionFailed",
     "ResultExpired",
     "Retry",
@@ -104,6 +108,7 @@ __all__ = [
     "TaskArgument",
     "TaskCall",
     "TaskFailed",
+    "TaskFunction",
     "TaskKey",
     "TaskLogger",
     "Timeline",

@@ -4,13 +4,13 @@ import importlib
 import inspect
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast, overload
 
 from docket_sim.clock import Clock, SystemClock, as_utc
-from docket_sim.codec import Codec, TaskCodec, TaskTypes, codec_for
+from docket_sim.codec import Codec, TaskCodec, codec_for
 from docket_sim.dependencies import current_attempt
 from docket_sim.entropy import Entropy, SystemEntropy
 from docket_sim.errors import DocketError
@@ -83,6 +83,8 @@ class Docket:
         Raises:
             ValueError: an unknown codec, an unknown URL scheme, or a negative `execution_ttl`.
         """
+        if not isinstance(execution_ttl, timedelta):
+            raise TypeError(f"execution_ttl must be a timedelta, found {execution_ttl!r}")
         if execution_ttl < timedelta(0):
             raise ValueError(f"execution_ttl must not be negative, found {execution_ttl}")
         self.name = name
@@ -177,8 +179,8 @@ class Docket:
         )
 
     def untyped_codec(self, task: str) -> TaskCodec:
-        """The codec for a task of that name whose signature is not known here."""
-        return self._codec.for_task(TaskTypes(task, {}, Any))
+        """The codec for a task of that name, untyped where it is not known here."""
+        return self._registry.codec_of(task)
 
     def unregistered_task(self, function: TaskFunction) -> Task:
         """`function` as a task that stands under no name of its own."""
@@ -190,17 +192,17 @@ class Docket:
         function: Callable[P, Awaitable[R]],
         when: datetime | None = None,
         key: str | None = None,
-    ) -> Callable[P, Awaitable[Execution]]: ...
+    ) -> Callable[P, Coroutine[Any, Any, Execution]]: ...
     @overload
     def add(
         self, function: str, when: datetime | None = None, key: str | None = None
-    ) -> Callable[..., Awaitable[Execution]]: ...
+    ) -> Callable[..., Coroutine[Any, Any, Execution]]: ...
     def add(
         self,
         function: TaskFunction | str,
         when: datetime | None = None,
         key: str | None = None,
-    ) -> Callable[..., Awaitable[Execution]]:
+    ) -> Callable[..., Coroutine[Any, Any, Execution]]:
         """Schedule a call: `await docket.add(charge, key="order-7")(order_id=7)`.
 
         Arguments are checked where they are passed. A key that has not ended keeps what it has:
@@ -225,14 +227,14 @@ class Docket:
     @overload
     def replace(
         self, function: Callable[P, Awaitable[R]], when: datetime, key: str
-    ) -> Callable[P, Awaitable[Execution]]: ...
+    ) -> Callable[P, Coroutine[Any, Any, Execution]]: ...
     @overload
     def replace(
         self, function: str, when: datetime, key: str
-    ) -> Callable[..., Awaitable[Execution]]: ...
+    ) -> Callable[..., Coroutine[Any, Any, Execution]]: ...
     def replace(
         self, function: TaskFunction | str, when: datetime, key: str
-    ) -> Callable[..., Awaitable[Execution]]:
+    ) -> Callable[..., Coroutine[Any, Any, Execution]]:
         """Schedule a call in place of whatever `key` stands for.
 
         What waits gives way. What runs goes on to its end, but decides nothing any more, and the
@@ -242,7 +244,7 @@ class Docket:
         """
         return self._scheduler(function, when, key, replace=True)
 
-    def cancel(self, key: str) -> Awaitable[None]:
+    def cancel(self, key: str) -> Coroutine[Any, Any, None]:
         """Cancel an execution: one that waits never runs, one that runs is cancelled.
 
         An unknown key, or one that has ended, is left as it is. Awaiting the answer does it.
@@ -261,8 +263,11 @@ class Docket:
         return DocketSnapshot.of(snapshot.taken, handles)
 
     async def clear(self) -> int:
-        """Remove everything that waits, and say how many that were; what runs goes on."""
-        return await self.store.clear(now=self.now())
+        """Cancel everything that waits, and say how many that were; what runs goes on."""
+        removed = await self.store.clear(now=self.now())
+        for record in removed:
+            self.notify(CancelledWaiting(self.now(), record.call, _current_cause()))
+        return len(removed)
 
     def observe(self, observer: Observer) -> None:
         """Let `observer` see every event from now on."""
@@ -292,14 +297,15 @@ class Docket:
 
     def _scheduler(
         self, function: TaskFunction | str, when: datetime | None, key: str | None, *, replace: bool
-    ) -> Callable[..., Awaitable[Execution]]:
+    ) -> Callable[..., Coroutine[Any, Any, Execution]]:
         if key is not None and (not isinstance(key, str) or not key):
             raise TypeError(f"key must be a non-empty string, found {key!r}")
         task = self.task(function)
         due = None if when is None else as_utc(when)
         unawaited = f"docket.{'replace' if replace else 'add'}({task.name})(...)"
 
-        def schedule(*args: Any, **kwargs: Any) -> Awaitable[Execution]:
+        def schedule(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Execution]:
+            __tracebackhide__ = True
             arguments = task.encode(args, kwargs)
             source = Source.of_caller(inspect.currentframe())
             now = self.clock.now()
@@ -307,7 +313,7 @@ class Docket:
                 key=self.entropy.new_id(now) if key is None else key,
                 task=task.name,
                 arguments=arguments,
-                when=now if due is None else due,
+                when=now if due is None else max(now, due),
                 cause=_current_cause(),
             )
             submitting = self._submit(call, source, replace=replace)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_COUNTED = 0xFFF  # what twelve bits hold
 
 
 class Entropy(Protocol):
@@ -46,13 +47,13 @@ class SeededEntropy:
         so ids of one process sort in the order in which they were made.
         """
         millisecond = (now - _EPOCH) // _MILLISECOND
-        if millisecond == self._millisecond:
-            self._count += 1
-        else:
-            self._millisecond = millisecond
-            self._count = 0
-        head = f"{millisecond & 0xFFFF_FFFF_FFFF:012x}"
-        count = f"{0x7000 | (self._count & 0xFFF):04x}"
+        self._count += 1
+        if millisecond > self._millisecond:
+            self._millisecond, self._count = millisecond, 0
+        elif self._count > _COUNTED:  # borrowed from the time to come, as the section allows
+            self._millisecond, self._count = self._millisecond + 1, 0
+        head = f"{self._millisecond & 0xFFFF_FFFF_FFFF:012x}"
+        count = f"{0x7000 | self._count:04x}"
         tail = f"{0x8000_0000_0000_0000 | self._random.getrandbits(62):016x}"
         return f"{head[:8]}-{head[8:]}-{count}-{tail[:4]}-{tail[4:]}"
 

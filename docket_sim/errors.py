@@ -130,6 +130,6 @@ def error_text(error: BaseException) -> str:
     """An exception as one reads it, on one line; never raises."""
     try:
         text = f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
         text = f"{type(error).__name__} (its str() raises)"
     return text.partition("\n")[0]

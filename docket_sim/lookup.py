@@ -48,7 +48,7 @@ class Lookup:
         """
         if record.state is ExecutionState.CANCELLED:
             raise ExecutionCancelled(f"{record.call.key!r} ({record.call.task}) was cancelled")
-        codec = self._registry.find(record.call.task).codec
+        codec = self._registry.codec_of(record.call.task)
         if record.error is not None:
             raise codec.decode_error(record.error)
         return None if record.result is None else codec.decode_result(record.result)
@@ -60,7 +60,7 @@ class Lookup:
             UnknownTask: the task is not registered here.
             PayloadError: they cannot be read.
         """
-        return self._registry.find(call.task).decode(call.arguments)
+        return self._registry.decode(call.task, call.arguments)
 
     def describe(self, call: TaskCall) -> str:
         """The call as it reads in code; never raises."""

@@ -105,7 +105,13 @@ class Attempt:
         self.timeout: Timeout | None = None
         self._assignment = assignment
         self._task: asyncio.Task[Any] | None = None
+        self._body_began = False
         self._body_over = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the call cannot be run, so that the attempt will not begin."""
+        return isinstance(self._assignment, Refused)
 
     def interrupt(self, why: Interruption) -> None:
         """Cancel what is running.
@@ -113,11 +119,12 @@ class Attempt:
         A cancellation comes too late once the body is over; only an abandoned attempt is cut short
         in its teardown.
         """
-        if self._task is None or self.interrupted in _ABANDONED:
+        if self.interrupted in _ABANDONED:
             return
         if why in _ABANDONED or not (self._body_over or self.interrupted):
             self.interrupted = why
-            self._task.cancel()
+            if self._task is not None:  # otherwise it has yet to begin, and will see it then
+                self._task.cancel()
 
     async def run(self) -> Outcome:
         """Resolve, call the body, tear down. What goes wrong is returned, not raised.
@@ -127,14 +134,16 @@ class Attempt:
         """
         if isinstance(self._assignment, Refused):
             return self._assignment
+        if self._is_interrupted():  # while the attempt had yet to begin
+            return self._end_interrupted()
         self._task = task = asyncio.current_task()
         assert task is not None
         try:
             return Succeeded(await self._call(self._assignment))
         except asyncio.CancelledError as error:
-            if self.interrupted is Interruption.CANCELLED:
+            if self._is_interrupted():
                 task.uncancel()
-                return Cancelled()
+                return self._end_interrupted()
             if task.cancelling():
                 raise
             return Failed(error)  # the body's own: it awaited something that was cancelled
@@ -143,18 +152,49 @@ class Attempt:
         finally:
             self._task = None
 
+    def _is_interrupted(self) -> bool:
+        return self.interrupted is not None
+
+    def _end_interrupted(self) -> Outcome:
+        if self.interrupted in _ABANDONED:
+            raise asyncio.CancelledError
+        return Cancelled()
+
     async def _call(self, assignment: Assignment) -> Any:
         value = None
+        failure: BaseException | None = None
         current_attempt.set(assignment.context)
         async with AsyncExitStack() as stack:
-            dependencies = await self._resolve(assignment, stack)
-            args, kwargs = assignment.spread({**assignment.given, **dependencies})
             try:
-                body = assignment.body(*args, **kwargs)
-                value = await (body if self.timeout is None else self.timeout.run(body))
+                value = await self._call_body(assignment, await self._resolve(assignment, stack))
+            except BaseException as error:
+                failure = error
+                raise
             finally:
                 self._body_over = True
+        if failure is not None and not self._may_be_swallowed(failure):
+            raise failure
         return value
+
+    def _may_be_swallowed(self, failure: BaseException) -> bool:
+        """Whether a dependency that swallowed `failure` has thereby mended it.
+
+        As a context manager may for what it surrounds: an error of the body. That dependencies are
+        missing, that time is up, or that the execution was cancelled is no business of one of them.
+        """
+        timed_out = self.timeout is not None and self.timeout.expired()
+        return (
+            self._body_began
+            and isinstance(failure, Exception)
+            and not timed_out
+            and self.interrupted is None
+        )
+
+    async def _call_body(self, assignment: Assignment, dependencies: dict[str, Any]) -> Any:
+        self._body_began = True
+        args, kwargs = assignment.spread({**assignment.given, **dependencies})
+        body = assignment.body(*args, **kwargs)
+        return await (body if self.timeout is None else self.timeout.run(body))
 
     async def _resolve(self, assignment: Assignment, stack: AsyncExitStack) -> dict[str, Any]:
         plan = assignment.plan

@@ -34,5 +34,7 @@ class WorkerSettings:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
         for name in ("redelivery_timeout", "reconnection_delay"):
+            if not isinstance(getattr(self, name), timedelta):
+                raise TypeError(f"{name} must be a timedelta, found {getattr(self, name)!r}")
             if getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name} must be longer than zero, found {getattr(self, name)}")

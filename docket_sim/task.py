@@ -1,8 +1,10 @@
 """A task: a function under a name, with all that its signature says worked out."""
 
+import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from docket_sim.codec import Codec, TaskCodec, TaskTypes
@@ -17,9 +19,13 @@ from docket_sim.dependencies import (
 from docket_sim.errors import PayloadError, UnknownTask
 
 TaskFunction = Callable[..., Awaitable[Any]]
-"""What can be a task: a callable that returns an awaitable."""
+"""What can be a task: a callable that returns an awaitable.
+
+Annotate a collection with it: `tasks: list[TaskFunction] = [charge, review]`.
+"""
 
 _SHOWN = 60
+_ROUTINES = (FunctionType, BuiltinFunctionType, MethodType)
 
 
 class Task:
@@ -47,6 +53,7 @@ class Task:
         self._codec_maker = codec
         self._full_codec: TaskCodec | None = None
         self.plan: Plan = plan_for(name, self.signature)
+        self._refuse_automatic_with_arguments()
 
     @property
     def perpetual(self) -> Perpetual | None:
@@ -55,6 +62,14 @@ class Task:
             if isinstance(dependency, Perpetual):
                 return dependency
         return None
+
+    def _refuse_automatic_with_arguments(self) -> None:
+        required = self.signature.missing(())
+        if self.perpetual is not None and self.perpetual.automatic and required:
+            raise ValueError(
+                f"{self.name} is a Perpetual(automatic=True), which a worker schedules without "
+                f"arguments, found that it needs {', '.join(required)}. Give them defaults."
+            )
 
     def plan_with(
         self, worker_dependencies: Mapping[str, AnyDependency], given: Iterable[str] = ()
@@ -73,6 +88,7 @@ class Task:
         Raises:
             TypeError: they do not fit the signature, or cannot travel.
         """
+        __tracebackhide__ = True
         try:
             arguments = self.signature.bind(args, kwargs)
         except TypeError as error:
@@ -158,19 +174,35 @@ class Registry:
         task = self._by_name.get(name)
         if task is None:
             near = get_close_matches(name, self._by_name)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"it knows {self.names()}."
-            raise UnknownTask(f"this docket knows no task {name!r}: {hint}")
+            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            raise UnknownTask(
+                f"this docket knows no task {name!r}: {hint}it knows {self.names()}. "
+                f"Register it: docket.register(function), or simulate(tasks=[...])."
+            )
         return task
 
     def names(self) -> str:
         """The names in one line, for messages."""
         return ", ".join(sorted(self._by_name)) or "no tasks"
 
-    def __iter__(self) -> Any:
-        return iter(self._by_name.values())
+    def codec_of(self, name: str) -> TaskCodec:
+        """The codec of the task called `name`; an untyped one, where the task is not known."""
+        task = self._by_name.get(name)
+        return self._codec.for_task(TaskTypes(name, {}, Any)) if task is None else task.codec
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._by_name
+    def decode(self, name: str, payload: bytes) -> dict[str, object]:
+        """The arguments of a call of the task called `name`, as far as it is known.
+
+        Raises:
+            PayloadError: the bytes cannot be read.
+        """
+        task = self._by_name.get(name)
+        return (
+            self.codec_of(name).decode_arguments(payload) if task is None else task.decode(payload)
+        )
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._by_name.values())
 
 
 def name_of(function: TaskFunction) -> str:
@@ -185,15 +217,27 @@ def name_of(function: TaskFunction) -> str:
 
 
 def _refuse_plain(function: TaskFunction, name: str) -> None:
-    target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
-    plain = inspect.isfunction(inspect.unwrap(target)) and not (
-        inspect.iscoroutinefunction(target) or _returns_awaitable(target)
+    inner = _innermost(function)
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inner):
+        return
+    if inspect.isfunction(inner) and _returns_awaitable(inner):
+        return
+    raise TypeError(
+        f"a task is a callable that returns an awaitable, found {name!r}, which does not. "
+        f"Make it `async def`; blocking work belongs in asyncio.to_thread() inside one."
     )
-    if plain or not callable(function) or inspect.isclass(function):
-        raise TypeError(
-            f"a task is a callable that returns an awaitable, found {name!r}, which does not. "
-            f"Make it `async def`; blocking work belongs in asyncio.to_thread() inside one."
-        )
+
+
+def _innermost(function: Any) -> Any:
+    """The function behind partials, bound methods and callable instances."""
+    inner = function
+    while issubclass(type(inner), functools.partial):
+        inner = inner.func
+    if issubclass(type(inner), type):
+        return inner
+    if not issubclass(type(inner), _ROUTINES):
+        inner = getattr(inner, "__call__", inner)  # noqa: B004 - its own __call__
+    return getattr(inner, "__func__", inner)
 
 
 def _returns_awaitable(function: Callable[..., Any]) -> bool:

@@ -1,10 +1,10 @@
 """The background work of a small shop: ordinary application code that knows nothing of tests."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
-from docket_sim import CurrentDocket, Depends, Docket, ExponentialRetry, Timeout
+from docket_sim import CurrentDocket, Depends, Docket, ExponentialRetry, TaskFunction, Timeout
 
 
 class GatewayDown(Exception):
@@ -73,4 +73,4 @@ async def review(order_id: int) -> None:
     print(f"mail: how do you like order {order_id}?")
 
 
-tasks: list[Callable[..., Awaitable[object]]] = [place_order, charge, ship, remind, review]
+tasks: list[TaskFunction] = [place_order, charge, ship, remind, review]

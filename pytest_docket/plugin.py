@@ -1,7 +1,7 @@
 """The plugin's hooks and the fixture `sim`. The engine is loaded only when a test asks for it."""
 
 import inspect
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from docket_sim import Simulation
 
 _SIMULATION = pytest.StashKey["Simulation"]()
-_SHOWN = 200  # lines of a timeline in a report
+_BODY = pytest.StashKey[Callable[..., Coroutine[Any, Any, None]]]()
+_SHOWN = 100  # lines of a timeline in a report
 _MARKER = (
     "docket(start=, seed=, tasks=, workers=, concurrency=, dependencies=, codec=, execution_ttl=, "
     "freeze=, allow_failures=, patience=): how the world of the `sim` fixture is made; the "
@@ -35,23 +36,38 @@ def sim(request: pytest.FixtureRequest) -> "Iterator[Simulation]":
 
     world = Simulation(**_options(request.node, Simulation))
     request.node.stash[_SIMULATION] = world
+    body: Any = getattr(request.node, "obj", None)
+    if inspect.iscoroutinefunction(body):
+        request.node.stash[_BODY] = body
     with world:
         yield world
         # Whether failures went unseen was decided right after the test's own code.
         world.acknowledge_failures()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run an async test that uses `sim` on the world's own loop."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Run an async test that uses `sim` on the world's own loop, whatever other plugin is there.
+
+    Others run what they find in `pyfuncitem.obj`, or have replaced it before: so they are to find a
+    plain function there, made of the test as it was when the fixture was set up.
+    """
     __tracebackhide__ = True
     world = pyfuncitem.stash.get(_SIMULATION, None)
-    if world is None or not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = inspect.signature(pyfuncitem.obj).parameters
-    arguments = {name: pyfuncitem.funcargs[name] for name in names if name in pyfuncitem.funcargs}
-    world.run(pyfuncitem.obj(**arguments))
-    return True
+    body = pyfuncitem.stash.get(_BODY, None)
+    if world is None or body is None:
+        return (yield)
+
+    def on_the_worlds_loop(**arguments: Any) -> None:
+        __tracebackhide__ = True
+        world.run(body(**arguments))
+
+    found = pyfuncitem.obj
+    pyfuncitem.obj = on_the_worlds_loop
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = found
 
 
 @pytest.hookimpl(wrapper=True)

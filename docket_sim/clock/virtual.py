@@ -6,6 +6,8 @@ the same instant reached by a timer are then equal, however long the run.
 
 from datetime import UTC, datetime, timedelta
 
+from docket_sim.clock.utc import as_utc
+
 DEFAULT_START = datetime(2030, 1, 1, tzinfo=UTC)
 LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -27,12 +29,7 @@ class VirtualClock:
         Raises:
             ValueError: `start` is naive.
         """
-        if start.tzinfo is None:
-            raise ValueError(
-                f"start must be timezone-aware, found the naive {start.isoformat(sep=' ')}. "
-                f"Use start.replace(tzinfo=timezone.utc)."
-            )
-        self.start = start.astimezone(UTC)
+        self.start = as_utc(start, "start")
         self.microseconds = 0
         self._now = self.start
         self._now_at = 0

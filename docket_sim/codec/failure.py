@@ -55,7 +55,7 @@ class Failure(BaseModel):
 def _text(error: BaseException) -> str:
     try:
         return _writable(str(error))
-    except Exception as unprintable:  # noqa: BLE001 - str() of a user's exception may raise anything
+    except BaseException as unprintable:  # noqa: BLE001 - str() of a user's exception may raise anything
         return f"<str() raised {type(unprintable).__name__}>"
 
 
@@ -63,7 +63,7 @@ def _arguments(error: BaseException) -> list[JsonValue] | None:
     try:
         arguments = _ARGUMENTS.validate_python(list(error.args), strict=True)
         _ARGUMENTS.dump_json(arguments)
-    except Exception:  # noqa: BLE001 - a user's `args` may be a property that raises anything
+    except BaseException:  # noqa: BLE001 - a user's `args` may be a property that raises anything
         return None
     return arguments
 
@@ -71,7 +71,7 @@ def _arguments(error: BaseException) -> list[JsonValue] | None:
 def _traceback(error: BaseException) -> str:
     try:
         return _writable("".join(traceback.format_exception(error)))
-    except Exception:  # noqa: BLE001 - printing calls the user's __str__ and __repr__
+    except BaseException:  # noqa: BLE001 - printing calls the user's __str__ and __repr__
         return f"<the traceback of a {type(error).__name__} could not be printed>"
 
 

@@ -50,6 +50,7 @@ class _JsonTaskCodec:
         self._compared = [name for name, kind in types.arguments.items() if not _is_scalar(kind)]
 
     def encode_arguments(self, arguments: Mapping[str, object]) -> bytes:
+        __tracebackhide__ = True
         if self._arguments is None:
             return b"{}"
         try:
@@ -117,6 +118,7 @@ class _JsonTaskCodec:
             return TaskFailed("unknown", f"the failure cannot be read: {_shown(payload)}")
 
     def _compare(self, sent: Mapping[str, object], arrived: Mapping[str, object]) -> None:
+        __tracebackhide__ = True
         for name in self._compared:
             if name in sent and not same_shape(sent[name], arrived.get(name)):
                 raise TypeError(

@@ -50,7 +50,12 @@ class Dependency(ABC, Generic[T_co]):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        """Let go of the value. What it raises fails the attempt; true swallows the body's error."""
+        """Let go of the value.
+
+        What it raises fails the attempt. True swallows an error of the body, and the attempt has
+        succeeded; that other dependencies failed, that time is up or that the execution was
+        cancelled cannot be swallowed.
+        """
         return None
 
     def bind_to_parameter(self, name: str, value: object) -> "Dependency[Any]":

@@ -1,6 +1,7 @@
 """The attempt's own surroundings: docket, worker, execution, key, logger, arguments."""
 
 import logging
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from docket_sim.dependencies.base import Immediate, T_co
@@ -47,12 +48,22 @@ class _TaskKey(_Current[str]):
         return context.execution.key
 
 
+class _TaskLog(logging.LoggerAdapter[logging.Logger]):
+    """A logger that adds the execution's fields to those that the caller gives."""
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
+        return msg, kwargs
+
+
 class _TaskLogger(_Current["logging.LoggerAdapter[logging.Logger]"]):
     def provide(
         self, context: AttemptContext, parameter: str
     ) -> "logging.LoggerAdapter[logging.Logger]":
         execution = context.execution
-        return logging.LoggerAdapter(
+        return _TaskLog(
             logging.getLogger(f"docket_sim.task.{execution.function_name}"),
             {
                 "docket": context.docket.name,

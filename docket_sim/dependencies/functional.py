@@ -2,7 +2,15 @@
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+)
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -60,7 +68,10 @@ class FactoryDependency:
 def _equal(mine: object, theirs: object) -> bool:
     if isinstance(mine, FactoryDependency) and isinstance(theirs, FactoryDependency):
         return mine.same_as(theirs)
-    return bool(mine == theirs)
+    try:
+        return bool(mine == theirs)
+    except Exception:  # noqa: BLE001 - a user's __eq__ may raise anything, or give no truth
+        return False
 
 
 def factory_name(factory: Factory) -> str:
@@ -117,9 +128,9 @@ def Depends(factory: Callable[..., AbstractAsyncContextManager[R]], **bindings: 
 @overload
 def Depends(factory: Callable[..., AbstractContextManager[R]], **bindings: Any) -> R: ...
 @overload
-def Depends(factory: Callable[..., AsyncGenerator[R, None]], **bindings: Any) -> R: ...
+def Depends(factory: Callable[..., AsyncIterator[R]], **bindings: Any) -> R: ...
 @overload
-def Depends(factory: Callable[..., Generator[R, None, None]], **bindings: Any) -> R: ...
+def Depends(factory: Callable[..., Iterator[R]], **bindings: Any) -> R: ...
 @overload
 def Depends(factory: Callable[..., Awaitable[R]], **bindings: Any) -> R: ...
 @overload
@@ -150,9 +161,9 @@ def Shared(factory: Callable[..., AbstractAsyncContextManager[R]]) -> R: ...
 @overload
 def Shared(factory: Callable[..., AbstractContextManager[R]]) -> R: ...
 @overload
-def Shared(factory: Callable[..., AsyncGenerator[R, None]]) -> R: ...
+def Shared(factory: Callable[..., AsyncIterator[R]]) -> R: ...
 @overload
-def Shared(factory: Callable[..., Generator[R, None, None]]) -> R: ...
+def Shared(factory: Callable[..., Iterator[R]]) -> R: ...
 @overload
 def Shared(factory: Callable[..., Awaitable[R]]) -> R: ...
 @overload

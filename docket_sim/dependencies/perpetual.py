@@ -37,6 +37,8 @@ class Perpetual(Immediate["Perpetual"]):
         Raises:
             ValueError: a negative interval.
         """
+        if not isinstance(every, timedelta):
+            raise TypeError(f"every must be a timedelta, found {every!r}")
         if every < _ZERO:
             raise ValueError(f"every must not be negative, found {every}")
         self.every = every

@@ -146,6 +146,7 @@ def plan_for(
 
     Raises:
         CycleError: factories need each other.
+        TypeError: a factory cannot be called with what it is given.
         ValueError: a second policy of a kind that a task may have only one of, or a `Shared` that
             needs what an attempt has.
     """
@@ -253,6 +254,7 @@ class _Planner:
         inner = (*above, dependency)
         signature = signature_of(dependency.factory)
         needed = {**signature.dependencies, **dependency.bindings}
+        self._refuse_misfit(dependency, signature, path)
         slots: dict[str, int] = {}
         constants: dict[str, Any] = {}
         for name, value in needed.items():
@@ -263,6 +265,20 @@ class _Planner:
         needs = tuple(slots.values())
         factory = entering(dependency.factory)
         return self._append(_Make(path, factory, constants, slots, needs, signature.spread))
+
+    def _refuse_misfit(
+        self, dependency: FactoryDependency, signature: Signature, path: str
+    ) -> None:
+        missing = signature.missing(dependency.bindings)
+        unknown = signature.unknown(dependency.bindings)
+        if missing or unknown:
+            what = f"nothing gives it {', '.join(missing)}" if missing else ""
+            extra = f"it has no parameter {', '.join(unknown)}" if unknown else ""
+            raise TypeError(
+                f"{path}: {factory_name(dependency.factory)} cannot be called: "
+                f"{' and '.join(filter(None, (what, extra)))}. Give its parameters defaults, such "
+                f"as TaskArgument(), or bind them: Depends(factory, name=value)."
+            )
 
     def _append(self, step: Step) -> int:
         self.plan.steps.append(step)

@@ -40,7 +40,9 @@ async def resolve(
 def _report(plan: Plan, errors: list[tuple[Step, Exception]]) -> ResolutionFailed:
     lines: list[str] = []
     for step, error in errors:
-        error.add_note(f"raised while resolving {step.path} for {plan.task}")
+        note = f"raised while resolving {step.path} for {plan.task}"
+        if note not in getattr(error, "__notes__", ()):  # one Shared failure reaches many attempts
+            error.add_note(note)
         lines.append(f"{step.path}: {error_text(error)}")
     count = f"{len(errors)} dependencies" if len(errors) > 1 else "a dependency"
     message = f"{count} of {plan.task} failed: {'; '.join(lines)}"

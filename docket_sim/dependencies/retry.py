@@ -99,8 +99,8 @@ class Retry(Immediate["Retry"]):
         del error
         if self.attempts is not None and call.attempt >= self.attempts:
             return None
-        when = now + self.delay if self._asked_for is None else max(now, self._asked_for)
-        return Reschedule(when, call.attempt + 1, Reason.RETRY)
+        when = now + self.delay if self._asked_for is None else self._asked_for
+        return Reschedule(max(now, when), call.attempt + 1, Reason.RETRY)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(attempts={self.attempts}, delay={self.delay})"
@@ -150,9 +150,11 @@ class ExponentialRetry(Retry):
         cls,
         minimum_delay: timedelta = timedelta(seconds=1),
         maximum_delay: timedelta = timedelta(seconds=64),
+        *,
+        jitter: float = 0.0,
     ) -> Self:
         """A policy that never gives up."""
-        return cls(attempts=None, minimum_delay=minimum_delay, maximum_delay=maximum_delay)
+        return cls(None, minimum_delay, maximum_delay, jitter=jitter)
 
     def delay_after(self, attempt: int, entropy: Entropy) -> timedelta:
         """`min(maximum_delay, minimum_delay * 2**(attempt - 1))`, less the jitter."""
@@ -179,5 +181,7 @@ class ExponentialRetry(Retry):
 
 def _refuse_negative(**delays: timedelta) -> None:
     for name, delay in delays.items():
+        if not isinstance(delay, timedelta):
+            raise TypeError(f"{name} must be a timedelta, found {delay!r}")
         if delay < _ZERO:
             raise ValueError(f"{name} must not be negative, found {delay}")

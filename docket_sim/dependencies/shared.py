@@ -14,7 +14,7 @@ from docket_sim.dependencies.context import AttemptContext
 from docket_sim.dependencies.functional import FactoryDependency, factory_name
 from docket_sim.dependencies.plan import plan_shared
 from docket_sim.dependencies.resolver import resolve
-from docket_sim.errors import ResolutionFailed
+from docket_sim.errors import DocketError, ResolutionFailed
 
 
 class SharedScope:
@@ -55,10 +55,11 @@ class SharedScope:
         while self._made:
             keeper = self._made.pop()
             keeper.stop.set()
-            try:
-                await keeper.task
-            except Exception as error:  # noqa: BLE001 - collected, and raised together below
-                errors.append(error)
+            (outcome,) = await asyncio.gather(keeper.task, return_exceptions=True)
+            if isinstance(outcome, Exception):
+                errors.append(outcome)
+            elif isinstance(outcome, BaseException):
+                errors.append(DocketError(f"tearing it down raised {outcome!r}"))
         self._keepers.clear()
         if errors:
             raise ExceptionGroup("shared dependencies failed to be torn down", errors)

@@ -1,16 +1,35 @@
 """A function's signature, read once: which parameters are arguments, and which are dependencies."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple, TypeAlias, TypeGuard, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeGuard, cast, get_args, get_origin
 
 from docket_sim.dependencies.base import Dependency
-from docket_sim.dependencies.functional import FactoryDependency
+from docket_sim.dependencies.current import (
+    CurrentDocket,
+    CurrentExecution,
+    CurrentWorker,
+    TaskArgument,
+    TaskKey,
+    TaskLogger,
+)
+from docket_sim.dependencies.functional import Depends, FactoryDependency, Shared
 
 AnyDependency: TypeAlias = Dependency[Any] | FactoryDependency
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_MADE_BY = (
+    CurrentDocket,
+    CurrentExecution,
+    CurrentWorker,
+    Depends,
+    Shared,
+    TaskArgument,
+    TaskKey,
+    TaskLogger,
+)
+_KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -48,14 +67,17 @@ class Signature:
         injected: dict[str, AnyDependency] = {}
         arguments: list[inspect.Parameter] = []
         for name, parameter in parameters.items():
+            _refuse_uncalled(name, parameter.default)
             if is_dependency(parameter.default):
                 self.dependencies[name] = parameter.default
                 continue
             factory = self._injected_by_annotation(name, parameter)
             if factory is not None:
                 injected[name] = factory
-            else:
-                arguments.append(parameter)
+                continue
+            # A position after a dependency would mean something else to a type checker.
+            after = self.dependencies and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+            arguments.append(parameter.replace(kind=_KEYWORD_ONLY) if after else parameter)
         self.dependencies.update(injected)  # those of annotations are resolved last
         self.arguments = _signature_of(arguments)
         self._positional = [p.name for p in arguments if p.kind in _POSITIONAL]
@@ -123,6 +145,15 @@ class Signature:
             bound[f"**{self._extra}"] = bound.pop(self._extra)
         return bound | given
 
+    def missing(self, given: Iterable[str]) -> list[str]:
+        """The arguments without a default that are not among `given`."""
+        there = set(given)
+        return [name for name in self.arguments.parameters if name in self._required - there]
+
+    def unknown(self, given: Iterable[str]) -> list[str]:
+        """The names among `given` that no parameter has."""
+        return [] if self._extra else [name for name in given if name not in self.types]
+
     def with_defaults(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """`arguments` with the defaults of those that are missing, as dependencies see them."""
         return {**self._defaults, **arguments}
@@ -162,6 +193,17 @@ def signature_of(function: Callable[..., Any]) -> Signature:
 
 
 _cached = lru_cache(maxsize=4096)(Signature)
+
+
+def _refuse_uncalled(name: str, default: object) -> None:
+    """`docket: Docket = CurrentDocket`, without the parentheses, would inject the function."""
+    of_a_class = isinstance(default, type) and issubclass(cast("Any", default), Dependency)
+    if of_a_class or any(default is one for one in _MADE_BY):
+        written = getattr(default, "__name__", str(default))
+        raise TypeError(
+            f"the default of {name} is {written} itself, expected a dependency: "
+            f"write {name}={written}(...)"
+        )
 
 
 def _metadata(annotation: object) -> tuple[Any, ...]:

@@ -34,6 +34,8 @@ class Timeout(Immediate["Timeout"]):
         Raises:
             ValueError: a limit of zero or less.
         """
+        if not isinstance(base, timedelta):
+            raise TypeError(f"a timeout must be a timedelta, found {base!r}")
         if base <= _ZERO:
             raise ValueError(f"a timeout must be longer than zero, found {base}")
         self.base = base

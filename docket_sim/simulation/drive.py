@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from docket_sim.errors import EndlessRun
-from docket_sim.events import AttemptEvent, Event, Started
+from docket_sim.events import AttemptEvent, CancelledWaiting, Event, Started
 from docket_sim.execution import TaskCall
 from docket_sim.simulation.durations import short
 from docket_sim.simulation.timeline import Timeline
@@ -49,6 +49,8 @@ class Drive:
         self._counted_at: datetime | None = None
         self._last_keys: dict[str, tuple[str, datetime]] = {}
         self._interval: timedelta | None = None
+        self._create_future = create_future
+        self._changed: asyncio.Future[None] | None = None
         self._stopped: asyncio.Future[None] = create_future()
         self.first_end: asyncio.Future[None] = create_future()
 
@@ -66,8 +68,20 @@ class Drive:
             case AttemptEvent(call=call):
                 if call.key in self._begun and not self.first_end.done():
                     self.first_end.set_result(None)
+                self._change()
+            case CancelledWaiting():
+                self._change()
             case _:
                 pass
+
+    def next_change(self) -> asyncio.Future[None]:
+        """Done when an attempt ends, or a waiting execution is cancelled."""
+        self._changed = self._create_future()
+        return self._changed
+
+    def _change(self) -> None:
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
 
     def stop(self, error: BaseException) -> None:
         """End the drive with `error`."""
@@ -100,6 +114,11 @@ class Drive:
         if self._follow_ups.total() > self._limit:
             self.stop(EndlessRun(self._endless(now)))
 
+    def _bounds(self) -> str:
+        if self._per_instant:
+            return "let it wait, by Perpetual(every=...), a retry's delay, or when="
+        return "sim.run_for(timedelta(...)) or sim.run_until(when) stop at an instant"
+
     def _with_limit(self) -> str:
         return self._verb[:-1] + (", limit=n)" if self._verb.endswith("...)") else "limit=n)")
 
@@ -112,7 +131,6 @@ class Drive:
             f"{self._verb} stopped after {self._limit:,} follow-up runs{where}, at "
             f"{now.isoformat()} (+{short(now - self._timeline.start)}): {task} keeps coming back, "
             f"{runs:,} of those runs are its{every} (last key {key!r}).\n"
-            f"Bound it: sim.run_for(timedelta(...)) or sim.run_until(when) stop at an instant, "
-            f"worker.run_at_most({{{task!r}: n}}) after n runs, {self._with_limit()} allows "
-            f"more; in the task, Perpetual.cancel() or Retry(attempts=n) ends it."
+            f"Bound it: {self._bounds()}; {self._with_limit()} allows more; in the task, "
+            f"Perpetual.cancel() or Retry(attempts=n) ends it."
         )

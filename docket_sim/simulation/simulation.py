@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from contextvars import copy_context
@@ -114,17 +115,22 @@ class Simulation:
         self._failures = Failures(self.timeline, self.docket.describe)
         self._drive: Drive | None = None
         self._tallied = 0
+        self._entered = False
         self._drained: asyncio.Future[None] | None = None
         self._outside = ExitStack()
         self._context = copy_context()
+        self._wall = FrozenWall(self.clock) if freeze else None
         self._patches: list[AbstractContextManager[object]] = [
-            *([FrozenWall(self.clock)] if freeze else []),
+            *([] if self._wall is None else [self._wall]),
             SleepGuard(self._failures.note_broken),
         ]
 
     # Entering and leaving.
 
     def __enter__(self) -> Self:
+        if self._entered:
+            raise SimulationError("a simulation can be entered once; make another one")
+        self._entered = True
         with ExitStack() as entering:
             self.loop = VirtualLoop(self.clock, patience=self._patience)
             entering.callback(self.loop.close)
@@ -158,6 +164,15 @@ class Simulation:
             ClockHeld: a thread or child process took too long.
         """
         __tracebackhide__ = True
+        if not self._entered or _another_loop_runs():
+            if inspect.iscoroutine(awaitable):
+                awaitable.close()  # it will not be awaited, and that is said below
+            raise SimulationError(
+                "sim.run() is for plain functions: in an async test, await the verbs themselves; a "
+                "simulation has a loop of its own and cannot be opened inside a running one"
+                if self._entered
+                else "the simulation is not entered: use `with simulate() as sim:`"
+            )
         task = self.loop.create_task(_awaited(awaitable), name="main", context=self._context)
         try:
             result: R = self.loop.run_until_complete(task)
@@ -222,7 +237,10 @@ class Simulation:
                 + ". Add work first, or use a verb that may find nothing, such as run_due()."
             )
         async with self._driving("run_next()", DEFAULT_LIMIT, tickets=1) as drive:
-            await drive.until(drive.first_end)
+            while not drive.first_end.done():
+                await drive.until(drive.next_change())
+                if not (await self._turnstile.outstanding(self.clock.now())).outstanding:
+                    break  # it was cancelled before its time
         return self._tally(drive)
 
     async def run_until_idle(self, *, limit: int = DEFAULT_LIMIT) -> Tally:
@@ -254,6 +272,8 @@ class Simulation:
             ValueError: a negative duration.
             EndlessRun: there were more follow-up runs at one instant.
         """
+        if not isinstance(duration, timedelta):
+            raise TypeError(f"run_for() takes a timedelta, found {duration!r}")
         if duration < timedelta(0):
             raise ValueError(f"time does not run backwards: expected 0 or more, found {duration}")
         return await self._run_to(self.clock.now() + duration, "run_for(...)", limit)
@@ -333,6 +353,15 @@ class Simulation:
     async def _driving(
         self, verb: str, limit: int, *, per_instant: bool = False, tickets: int | None = None
     ) -> AsyncGenerator[Drive]:
+        __tracebackhide__ = True
+        if asyncio.get_running_loop() is not self.loop:
+            raise SimulationError(
+                f"{verb} was awaited on another event loop, such as that of another plugin's "
+                f"fixture; the verbs run on the simulation's own. In an async test await them "
+                f"there; anywhere else, use sim.run(sim.{verb})."
+            )
+        if self._wall is not None:
+            self._wall.check()
         if self._drive is not None:
             raise SimulationError(
                 f"{verb} cannot begin while another verb drives this simulation; "
@@ -380,6 +409,14 @@ class Simulation:
             return
         for function in tasks:
             self.docket.register(function)
+
+
+def _another_loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _awaited(awaitable: Awaitable[R]) -> R:

@@ -102,7 +102,7 @@ class Turnstile:
         """As the store."""
         return await self._store.snapshot(now=now)
 
-    async def clear(self, *, now: datetime) -> int:
+    async def clear(self, *, now: datetime) -> Sequence[Record]:
         """As the store."""
         return await self._store.clear(now=now)
 

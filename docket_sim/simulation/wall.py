@@ -52,6 +52,7 @@ class FrozenWall:
         """
         self._clock = clock
         self._frozen: Any = None
+        self._asking = _Asking(clock)
 
     def __enter__(self) -> Self:
         api = _freezegun()
@@ -65,7 +66,7 @@ class FrozenWall:
                 setattr(module, attribute, original)
         # In place of a factory that has to be moved, one that asks; and no looking through the
         # stack for ignored callers, since a task's body is called by one.
-        api.freeze_factories[-1] = _Asking(self._clock)
+        api.freeze_factories[-1] = self._asking
         api.ignore_lists[-1] = ()
         return self
 
@@ -76,6 +77,20 @@ class FrozenWall:
         traceback: TracebackType | None,
     ) -> None:
         self._frozen.stop()
+
+    def check(self) -> None:
+        """See to it that it is this clock that user code sees.
+
+        Raises:
+            SimulationError: freezegun was started again on top of it.
+        """
+        shown = _freezegun().freeze_factories[-1]
+        if shown is not self._asking:
+            raise SimulationError(
+                f"freezegun was started inside the simulation, so user code sees {shown()} while "
+                f"it is {self._clock.now():%Y-%m-%d %H:%M:%S}. Begin the simulation at that time "
+                f"instead: @pytest.mark.docket(start=...), or simulate(start=...)."
+            )
 
 
 class _Asking:

@@ -197,6 +197,6 @@ class Store(Protocol):
         """Everything in the docket at one moment."""
         ...
 
-    async def clear(self, *, now: datetime) -> int:
-        """Cancel every execution that waits, and say how many; running ones go on."""
+    async def clear(self, *, now: datetime) -> Sequence[Record]:
+        """Cancel every execution that waits, and return what they were; running ones go on."""
         ...

@@ -5,7 +5,7 @@ It checks every change of state against `TRANSITIONS`, and takes the time from i
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from docket_sim.execution import (
@@ -65,7 +65,7 @@ class Ledger:
             claims.append(self._lease(entry, worker, lease, now))
         if claims:
             # The others learn when to look whether this worker is still alive.
-            self.watchers.work_due(now + lease, but_not=worker)
+            self.watchers.work_due(_later(now, lease), but_not=worker)
         return Claimed(claims, self._due.first(), self._next_expiry(), self._outstanding)
 
     def renew(self, claims: Sequence[Claim], lease: timedelta, now: datetime) -> Renewal:
@@ -77,7 +77,7 @@ class Ledger:
             if entry is None:
                 lost.append(claim.fence)
                 continue
-            self._leases_of(claim.worker).put(now + lease, entry)
+            self._leases_of(claim.worker).put(_later(now, lease), entry)
             if entry.cancel_requested:
                 cancelled.append(claim.fence)
         return Renewal(lost, cancelled)
@@ -128,16 +128,17 @@ class Ledger:
         records.sort(key=lambda record: record.call.when)
         return StoreSnapshot(now, records)
 
-    def clear(self, now: datetime) -> int:
-        """Cancel every execution that waits, and say how many."""
+    def clear(self, now: datetime) -> list[Record]:
+        """Cancel every execution that waits, and return what they were."""
         waiting = [
             entry
             for entry in self._entries.values()
             if not entry.state.finished and entry.state is not ExecutionState.RUNNING
         ]
+        records = [entry.record(now) for entry in waiting]
         for entry in waiting:
             self._finish(entry, Finish(ExecutionState.CANCELLED), now)
-        return len(waiting)
+        return records
 
     # How it is done.
 
@@ -167,7 +168,7 @@ class Ledger:
         entry.cancel_requested = False
         claim = Claim(entry.call, worker, next(self._fences), entry.delivery, now)
         entry.lease = claim
-        self._leases_of(worker).put(now + lease, entry)
+        self._leases_of(worker).put(_later(now, lease), entry)
         self._changed(entry, now)
         return claim
 
@@ -189,9 +190,8 @@ class Ledger:
         return expired
 
     def _expired(self, now: datetime) -> list[Entry]:
-        """Of each worker, the entry whose lease expired first, if one has."""
-        found = (leases.peek(now) for leases in self._leases.values())
-        return [entry for entry in found if entry is not None]
+        """The entries whose leases have expired."""
+        return [entry for leases in self._leases.values() for entry in leases.until(now)]
 
     def _end_expired(self, now: datetime) -> None:
         """End what nobody is to take over: expired leases on superseded or cancelled attempts."""
@@ -251,7 +251,7 @@ class Ledger:
         if self._ttl <= timedelta(0):
             del self._entries[entry.call.key]
         elif self._ttl < _FOREVER:
-            self._kept.put(now + self._ttl, entry)
+            self._kept.put(_later(now, self._ttl), entry)
 
     def _forget(self, now: datetime) -> None:
         while (entry := self._kept.take(now)) is not None:
@@ -274,6 +274,14 @@ class Ledger:
     def _next_expiry(self) -> datetime | None:
         expiries = (leases.first() for leases in self._leases.values())
         return min((expiry for expiry in expiries if expiry is not None), default=None)
+
+
+def _later(now: datetime, delay: timedelta) -> datetime:
+    """`delay` after `now`, or the last instant there is."""
+    try:
+        return now + delay
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _waiting(call: TaskCall, now: datetime) -> ExecutionState:

@@ -35,7 +35,7 @@ class MemoryStore:
             execution_ttl: how long the record of an ended execution is kept; zero keeps none.
         """
         self._ledger = Ledger(execution_ttl)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the collector may close a forgotten listener at any time
 
     async def open(self) -> None:
         """Nothing to reach."""
@@ -108,8 +108,8 @@ class MemoryStore:
         with self._lock:
             return self._ledger.snapshot(now)
 
-    async def clear(self, *, now: datetime) -> int:
-        """Cancel every execution that waits, and say how many."""
+    async def clear(self, *, now: datetime) -> Sequence[Record]:
+        """Cancel every execution that waits, and return what they were."""
         await asyncio.sleep(0)
         with self._lock:
             return self._ledger.clear(now)

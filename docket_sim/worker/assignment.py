@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from docket_sim.codec import TaskCodec
-from docket_sim.dependencies import AnyDependency, AttemptContext, Plan, SharedScope
+from docket_sim.dependencies import (
+    AnyDependency,
+    AttemptContext,
+    Plan,
+    SharedScope,
+    plan_for,
+    signature_of,
+)
 from docket_sim.docket import Docket
 from docket_sim.errors import DocketError, PayloadError, UnknownTask
 from docket_sim.execution import Refused
@@ -42,6 +49,7 @@ class Assigner:
         self._dependencies = dependencies
         self._max_deliveries = max_deliveries
         self._plans: dict[Task, Plan] = {}
+        plan_for("any task", signature_of(_nothing), worker_dependencies=dependencies)
         self._fallback = None if fallback is None else docket.unregistered_task(fallback)
         if self._fallback is not None:
             self._plan(self._fallback)
@@ -61,7 +69,7 @@ class Assigner:
             return self._unknown(claim, error, worker, shared)
         try:
             arguments = task.decode(call.arguments)
-        except Exception as error:  # noqa: BLE001 - decoding builds the user's own classes
+        except BaseException as error:  # noqa: BLE001 - decoding builds the user's own classes
             return Refused(_refusal(error)), task.codec
         given = task.given_in(arguments)
         try:
@@ -121,11 +129,14 @@ class Assigner:
         task = self._fallback
         try:
             arguments = codec.decode_arguments(claim.call.arguments)
-        except PayloadError as unreadable:
-            return Refused(unreadable), codec
+        except BaseException as unreadable:  # noqa: BLE001 - a codec of the user's own
+            return Refused(_refusal(unreadable)), codec
         context = self._context(claim, worker, shared, task, arguments)
         plan = self._plan(task)
         return Assignment(task.function, plan, codec, context, _spread_all, arguments), codec
+
+
+def _nothing() -> None: ...
 
 
 def _spread_all(arguments: Mapping[str, object]) -> tuple[list[Any], dict[str, Any]]:
@@ -143,7 +154,7 @@ def _spread_all(arguments: Mapping[str, object]) -> tuple[list[Any], dict[str, A
     return args, kwargs
 
 
-def _refusal(error: Exception) -> Exception:
+def _refusal(error: BaseException) -> Exception:
     if isinstance(error, PayloadError):
         return error
     return PayloadError(f"the arguments cannot be rebuilt: {type(error).__name__}: {error}")

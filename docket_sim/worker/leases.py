@@ -41,7 +41,7 @@ class Leases:
         self._in_hand: dict[int, _InHand] = {}
         self._good_until: datetime | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._renewing: asyncio.Task[None] | None = None
+        self._renewing: asyncio.Task[bool] | None = None
         self._quietly = copy_context()
         self._quietly.run(lambda: housekeeping.set(True))
 
@@ -51,7 +51,7 @@ class Leases:
     def add(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
         """Take an attempt, run by `task`, in hand."""
         if not self._in_hand:
-            self._good_until = attempt.claim.claimed_at + self._lease
+            self._good_until = self._end_of_lease(attempt.claim.claimed_at)
         self._in_hand[attempt.claim.fence] = _InHand(attempt, task)
         if self._timer is None:
             self._tick()
@@ -78,8 +78,8 @@ class Leases:
 
     async def drain(self) -> None:
         """Wait until every attempt in hand is over."""
-        while self._in_hand:
-            await asyncio.wait([in_hand.task for in_hand in self._in_hand.values()])
+        while pending := [one.task for one in self._in_hand.values() if not one.task.done()]:
+            await asyncio.wait(pending)
 
     async def abandon(self) -> None:
         """Cut every attempt in hand short; nothing of them is settled.
@@ -94,17 +94,32 @@ class Leases:
             self._renewing.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=self._lease.total_seconds())
+        for in_hand in list(self._in_hand.values()):
+            if in_hand.task.done():  # one that had not begun could not let go of itself
+                self.remove(in_hand.attempt)
 
-    async def renew(self) -> None:
-        """Renew every lease in hand; attempts whose claim was lost or cancelled are interrupted."""
+    async def catch_up(self) -> None:
+        """Renew what may have expired, before anything is claimed that might be in hand.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        if self.overdue and not await self.renew():
+            raise StoreUnavailable("the leases in hand could not be renewed")
+
+    async def renew(self) -> bool:
+        """Renew every lease in hand; attempts whose claim was lost or cancelled are interrupted.
+
+        Returns whether the store has answered.
+        """
         claims = [in_hand.attempt.claim for in_hand in self._in_hand.values()]
         now = self._now()
         try:
             renewal = await self._store.renew(claims, lease=self._lease, now=now)
         except StoreUnavailable as error:
             _logger.warning("the leases could not be renewed, to be tried again: %s", error)
-            return
-        self._good_until = now + self._lease
+            return False
+        self._good_until = self._end_of_lease(now)
         for fences, why in (
             (renewal.lost, Interruption.LOST),
             (renewal.cancelled, Interruption.CANCELLED),
@@ -112,6 +127,13 @@ class Leases:
             for fence in fences:
                 if fence in self._in_hand:
                     self._in_hand[fence].attempt.interrupt(why)
+        return True
+
+    def _end_of_lease(self, begun: datetime) -> datetime | None:
+        try:
+            return begun + self._lease
+        except OverflowError:
+            return None  # never
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

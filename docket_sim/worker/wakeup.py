@@ -64,7 +64,8 @@ class Wakeup:
 
     def work_due(self, when: datetime) -> None:
         """There may be work at `when`."""
-        if self._until is None or when < self._until:
+        # While nobody waits, what the next wait will be for is not known yet.
+        if self._waiter is None or self._until is None or when < self._until:
             self.ring()
 
     def cancel_requested(self, key: str) -> None:

@@ -14,9 +14,9 @@ from docket_sim.codec import TaskCodec
 from docket_sim.dependencies import AnyDependency, SharedScope, is_dependency
 from docket_sim.docket import Docket
 from docket_sim.errors import DocketError, StoreUnavailable
-from docket_sim.events import Finished, LeaseLost, Started
-from docket_sim.execution import ExecutionState, Finish, Refused, Reschedule, Settlement
-from docket_sim.perform import Attempt, Interruption, perform
+from docket_sim.events import LeaseLost, Started
+from docket_sim.execution import Cancelled, ExecutionState, Finish, Refused, Reschedule, Settlement
+from docket_sim.perform import Attempt, Interruption, Performed, perform
 from docket_sim.settings import WorkerSettings
 from docket_sim.store import Claim, Claimed, Settled
 from docket_sim.task import TaskFunction
@@ -102,7 +102,7 @@ class Worker:
         self._resources: AsyncExitStack | None = None
         self._limits = Limits({})
         self._running = False
-        self._left_until: datetime | None = None
+        self._left_until: set[datetime] = set()
         self._outage = 0
 
     @property
@@ -116,6 +116,8 @@ class Worker:
         return len(self._leases) if self._resources is not None else 0
 
     async def __aenter__(self) -> Self:
+        if self._resources is not None:
+            raise DocketError(f"the worker {self.name!r} is open already; open another one")
         self._resources = AsyncExitStack()
         self._shared = SharedScope()
         self._leases = Leases(self.docket.store, self.settings.redelivery_timeout, self.docket.now)
@@ -195,14 +197,14 @@ class Worker:
 
     def _next_due(self, claimed: Claimed) -> datetime | None:
         """When to look for work; what this worker has left to others, they may take first."""
-        due = claimed.next_due
-        return due + _HEAD_START if due is not None and due == self._left_until else due
+        due, now = claimed.next_due, self.docket.now()
+        self._left_until = {when for when in self._left_until if when + _HEAD_START > now}
+        return due + _HEAD_START if due is not None and due in self._left_until else due
 
     async def _claim(self, limit: int) -> Claimed:
-        while True:
-            if self._leases.overdue:  # else it might claim what it has in hand
-                await self._leases.renew()
+        while self._resources is not None:
             try:
+                await self._leases.catch_up()
                 claimed = await self.docket.store.claim(
                     self.name,
                     limit=limit,
@@ -214,6 +216,7 @@ class Worker:
                 await self._wait_for_store(error)
             else:
                 return claimed
+        return Claimed((), None, None, 0)  # closed meanwhile
 
     def _start(self, claim: Claim) -> None:
         assignment, codec = self._assigner.assign(claim, self, self._shared)
@@ -243,18 +246,19 @@ class Worker:
 
     async def _attempt(self, attempt: Attempt, codec: TaskCodec) -> None:
         claim, docket = attempt.claim, self.docket
-        docket.notify(Started(docket.now(), claim.call, claim.worker, claim.delivery))
+        if not attempt.refused:
+            docket.notify(Started(docket.now(), claim.call, claim.worker, claim.delivery))
         performed = await perform(attempt, codec, docket.now)
         settled = await self._settle(claim, performed.settlement)
         if isinstance(performed.outcome, Refused) and isinstance(performed.settlement, Reschedule):
-            self._left_until = performed.settlement.when
+            self._left_until.add(performed.settlement.when)
         docket.notify(report(claim, performed, settled, docket.now()))
 
     async def _turn_away(self, claim: Claim) -> None:
         """End an execution that `run_at_most` does not allow to run."""
-        await self._settle(claim, Finish(ExecutionState.CANCELLED))
-        now = self.docket.now()
-        self.docket.notify(Finished(now, claim.call, claim.worker, ExecutionState.CANCELLED))
+        performed = Performed(Cancelled(), Finish(ExecutionState.CANCELLED))
+        settled = await self._settle(claim, performed.settlement)
+        self.docket.notify(report(claim, performed, settled, self.docket.now()))
 
     async def _settle(self, claim: Claim, settlement: Settlement) -> Settled:
         while True:
@@ -280,7 +284,7 @@ class Worker:
                 await self._add_automatic(name)
 
     async def _add_automatic(self, name: str) -> None:
-        while True:
+        while self._resources is not None:
             try:
                 await self.docket.add(name, key=name)()
             except StoreUnavailable as error:

@@ -130,7 +130,7 @@ def test_a_long_timeline_is_cut_in_the_report(run):
         assert False
     """
     )
-    result.stdout.fnmatch_lines(["… 250 earlier lines", "*completed*number-149*"])
+    result.stdout.fnmatch_lines(["… 350 earlier lines", "*completed*number-149*"])
     result.stdout.no_fnmatch_line("*scheduled*number-0 *")
 
 

@@ -260,7 +260,7 @@ class StoreMachine(RuleBasedStateMachine):
         waiting = [
             e for e in self.model.values() if not e.ended and (not e.holding or e.superseded)
         ]
-        assert self.run(self.desk.store.clear(now=self.desk.now)) == len(waiting)
+        assert len(self.run(self.desk.store.clear(now=self.desk.now))) == len(waiting)
         for entry in waiting:
             self.end(entry, S.CANCELLED)
 
