@@ -3,10 +3,9 @@
 import inspect
 import typing
 
-import pytest
-
 from docket_sim import CurrentDocket, Depends, Docket, Retry, Tally, TaskArgument
 from docket_sim.codec import JsonCodec, typed_json
+from docket_sim.dependencies import signature_of
 
 
 async def get_connection(name: str = TaskArgument()):
@@ -45,15 +44,23 @@ async def test_after_registration_nothing_is_inspected(sim, monkeypatch):
     sim.docket.register(pay)
     await sim.run_due()  # the workers have begun
 
-    def refuse(*args, **kwargs):
-        pytest.fail(f"inspected again: {args}")
+    inspected = []
+    with monkeypatch.context() as watched:
+        for module, name in READERS:
+            watched.setattr(module, name, lambda *args, _name=name, **_: inspected.append(_name))
+        execution = await sim.docket.add(pay)("Ada")
+        tally = await sim.run_until_idle()
+        result = await execution.get_result()
+    assert inspected == []
+    assert tally == Tally(succeeded=1, retried=1)
+    assert result == "account at the connection of Ada"
 
-    for module, name in READERS:
-        monkeypatch.setattr(module, name, refuse)
 
-    execution = await sim.docket.add(pay)("Ada")
-    assert await sim.run_until_idle() == Tally(succeeded=1, retried=1)
-    assert await execution.get_result() == "account at the connection of Ada"
+def test_a_signature_is_read_once_however_many_dockets_know_the_task():
+    """A second docket, or a test's next world, finds what the first one read."""
+    Docket("one").register(pay)
+    Docket("two").register(pay)
+    assert signature_of(pay) is signature_of(pay)
 
 
 def test_the_check_sees_an_inspection(monkeypatch):
