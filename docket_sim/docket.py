@@ -4,14 +4,14 @@ import importlib
 import inspect
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast, overload
 
 from docket_sim.clock import Clock, SystemClock, as_utc
 from docket_sim.codec import Codec, TaskCodec, codec_for
-from docket_sim.dependencies import current_attempt
+from docket_sim.dependencies import Factory, FactoryOverrides, Overrides, current_attempt
 from docket_sim.entropy import Entropy, SystemEntropy
 from docket_sim.errors import DocketError
 from docket_sim.events import (
@@ -53,6 +53,7 @@ class Docket:
         name: names the docket; two with the same name and URL share what is scheduled.
         clock: tells the time.
         entropy: where ids and jitter come from.
+        overrides: what stands in for dependencies, policies and bodies of tasks.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Docket:
         self._codec = codec_for(codec)
         self._registry = Registry(self._codec)
         self._lookup = Lookup(self._store, self._registry, self.clock)
+        self.overrides = Overrides()
         self._observers: list[Observer] = [LogObserver(self.describe), *observers]
         self._open = 0
 
@@ -137,6 +139,14 @@ class Docket:
     def tasks(self) -> Mapping[str, TaskFunction]:
         """The registered functions by name."""
         return {task.name: task.function for task in self._registry}
+
+    @property
+    def dependency_overrides(self) -> MutableMapping[Factory, Factory]:
+        """What stands in for dependencies, by factory: `[get_gateway] = get_sandbox_gateway`.
+
+        What stands in may have dependencies of its own; attempts that begin after a change see it.
+        """
+        return FactoryOverrides(self.overrides)
 
     def register(self, function: TaskFunction, names: Iterable[str] | None = None) -> None:
         """Make `function` a task of this docket, under its own name or under `names`.

@@ -10,6 +10,7 @@ from typing import Any
 from docket_sim.codec import Codec, TaskCodec, TaskTypes
 from docket_sim.dependencies import (
     AnyDependency,
+    Overrides,
     Perpetual,
     Plan,
     Signature,
@@ -72,14 +73,22 @@ class Task:
             )
 
     def plan_with(
-        self, worker_dependencies: Mapping[str, AnyDependency], given: Iterable[str] = ()
+        self,
+        worker_dependencies: Mapping[str, AnyDependency],
+        given: Iterable[str] = (),
+        overrides: Overrides | None = None,
     ) -> Plan:
-        """The plan for a worker with dependencies of its own, or for a call that fills some."""
+        """The plan for a worker with dependencies of its own, for a call that fills some, or with
+        overrides in place.
+        """
+        overrides = overrides or Overrides()
         return plan_for(
             self.name,
             self.signature,
             worker_dependencies=worker_dependencies,
             given=tuple(given),
+            overrides=overrides,
+            policies=overrides.policies_of(self.function),
         )
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:

@@ -10,9 +10,26 @@ from docket_sim.dependencies.current import (
     TaskKey,
     TaskLogger,
 )
-from docket_sim.dependencies.functional import Depends, FactoryDependency, Shared, factory_name
+from docket_sim.dependencies.functional import (
+    Depends,
+    Factory,
+    FactoryDependency,
+    Shared,
+    factory_name,
+)
+from docket_sim.dependencies.overrides import (
+    Body,
+    BodyOverride,
+    DependencyOverride,
+    FactoryOverrides,
+    Given,
+    Override,
+    Overrides,
+    PolicyOverride,
+    refuse_target,
+)
 from docket_sim.dependencies.perpetual import Perpetual
-from docket_sim.dependencies.plan import Plan, plan_for
+from docket_sim.dependencies.plan import factories_in, plan_for
 from docket_sim.dependencies.resolver import resolve
 from docket_sim.dependencies.retry import ExponentialRetry, Retry
 from docket_sim.dependencies.shared import SharedScope
@@ -22,21 +39,31 @@ from docket_sim.dependencies.signature import (
     is_dependency,
     signature_of,
 )
+from docket_sim.dependencies.steps import Plan
 from docket_sim.dependencies.timeout import Timeout
 
 __all__ = [
     "AnyDependency",
     "AttemptContext",
+    "Body",
+    "BodyOverride",
     "CurrentDocket",
     "CurrentExecution",
     "CurrentWorker",
     "Dependency",
+    "DependencyOverride",
     "Depends",
     "ExponentialRetry",
+    "Factory",
     "FactoryDependency",
+    "FactoryOverrides",
+    "Given",
     "Immediate",
+    "Override",
+    "Overrides",
     "Perpetual",
     "Plan",
+    "PolicyOverride",
     "Retry",
     "Shared",
     "SharedScope",
@@ -46,9 +73,11 @@ __all__ = [
     "TaskLogger",
     "Timeout",
     "current_attempt",
+    "factories_in",
     "factory_name",
     "is_dependency",
     "plan_for",
+    "refuse_target",
     "resolve",
     "signature_of",
 ]

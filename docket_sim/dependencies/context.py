@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the rooms above, which a task may ask for; named in annotat
 class SharedInstances(Protocol):
     """Where the instances are that live as long as the worker."""
 
-    async def get(self, dependency: Any, context: "AttemptContext") -> Any: ...
+    async def get(self, dependency: Any, plan: Any, context: "AttemptContext") -> Any: ...
 
 
 @dataclass(slots=True)

@@ -4,19 +4,22 @@ What a signature says is turned into a flat list of steps, each filling a number
 filled before it. An attempt walks the list and inspects nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from docket_sim.dependencies.base import Dependency, Immediate, single_kind
-from docket_sim.dependencies.context import AttemptContext
 from docket_sim.dependencies.functional import (
     Factory,
     FactoryDependency,
     entering,
     factory_name,
-    settle_value,
+)
+from docket_sim.dependencies.overrides import (
+    DependencyOverride,
+    Given,
+    Overrides,
+    PolicyOverride,
+    fitting,
 )
 from docket_sim.dependencies.perpetual import Perpetual
 from docket_sim.dependencies.retry import Retry
@@ -26,107 +29,11 @@ from docket_sim.dependencies.signature import (
     is_dependency,
     signature_of,
 )
+from docket_sim.dependencies.steps import Enter, Hand, Make, Plan, Provide, Share, Step
 from docket_sim.dependencies.timeout import Timeout
 from docket_sim.errors import CycleError
 
-Values = list[Any]
-"""What the slots hold."""
-
-
-class Step(Protocol):
-    """Fills one slot.
-
-    Attributes:
-        path: from the task's parameter to here, for messages.
-        needs: the slots that must be filled before.
-    """
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def needs(self) -> tuple[int, ...]: ...
-
-    async def fill(self, context: AttemptContext, values: Values, stack: AsyncExitStack) -> Any:
-        """The value of the slot."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Provide:
-    """Asks an `Immediate` dependency."""
-
-    path: str
-    dependency: Immediate[Any]
-    parameter: str
-    needs: tuple[int, ...] = ()
-
-    async def fill(self, context: AttemptContext, values: Values, stack: AsyncExitStack) -> Any:
-        return self.dependency.provide(context, self.parameter)
-
-
-@dataclass(frozen=True, slots=True)
-class _Enter:
-    """Enters a `Dependency`; one that annotates an argument learns the argument first."""
-
-    path: str
-    dependency: Dependency[Any]
-    argument: str | None = None
-    needs: tuple[int, ...] = ()
-
-    async def fill(self, context: AttemptContext, values: Values, stack: AsyncExitStack) -> Any:
-        dependency = self.dependency
-        if self.argument is not None:
-            value = context.arguments.get(self.argument)
-            dependency = dependency.bind_to_parameter(self.argument, value)
-        return await stack.enter_async_context(dependency)
-
-
-@dataclass(frozen=True, slots=True)
-class _Make:
-    """Calls a factory with constants and with what other slots hold."""
-
-    path: str
-    factory: Factory
-    constants: Mapping[str, Any]
-    slots: Mapping[str, int]
-    needs: tuple[int, ...]
-    spread: Callable[[Mapping[str, object]], tuple[list[Any], dict[str, Any]]]
-
-    async def fill(self, context: AttemptContext, values: Values, stack: AsyncExitStack) -> Any:
-        resolved = {name: values[slot] for name, slot in self.slots.items()}
-        args, kwargs = self.spread({**self.constants, **resolved})
-        return await settle_value(self.factory(*args, **kwargs), stack)
-
-
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """Asks the worker for its instance."""
-
-    path: str
-    dependency: FactoryDependency
-    needs: tuple[int, ...] = ()
-
-    async def fill(self, context: AttemptContext, values: Values, stack: AsyncExitStack) -> Any:
-        return await context.shared.get(self.dependency, context)
-
-
-@dataclass(slots=True)
-class Plan:
-    """The steps of one task.
-
-    Attributes:
-        task: the task's name, for messages.
-        steps: step n fills slot n.
-        parameters: which slot each of the task's own parameters takes.
-        retry, timeout, perpetual: the slot of that policy, if the task has one.
-    """
-
-    task: str
-    steps: list[Step] = field(default_factory=list[Step])
-    parameters: dict[str, int] = field(default_factory=dict[str, int])
-    retry: int | None = None
-    timeout: int | None = None
-    perpetual: int | None = None
+_NOTHING = Overrides()
 
 
 def plan_for(
@@ -135,6 +42,8 @@ def plan_for(
     *,
     worker_dependencies: Mapping[str, AnyDependency] | None = None,
     given: Sequence[str] = (),
+    overrides: Overrides = _NOTHING,
+    policies: Sequence[PolicyOverride] = (),
 ) -> Plan:
     """Work out the plan of one task.
 
@@ -143,6 +52,8 @@ def plan_for(
         signature: the task's signature.
         worker_dependencies: what a worker adds to every task, by name; resolved first.
         given: the task's dependencies that the caller filled, and that are not resolved.
+        overrides: what stands in for dependencies.
+        policies: what stands in for policies of this task, the newest last.
 
     Raises:
         CycleError: factories need each other.
@@ -150,29 +61,66 @@ def plan_for(
         ValueError: a second policy of a kind that a task may have only one of, or a `Shared` that
             needs what an attempt has.
     """
-    planner = _Planner(task)
+    planner = _Planner(task, overrides)
+    standing_in = {single_kind(one.policy): one for one in policies}
     for name, dependency in (worker_dependencies or {}).items():
-        planner.add_root(dependency, f"the worker's {name}", name)
+        if _kind_of(dependency) not in standing_in:
+            planner.add_root(dependency, f"the worker's {name}", name)
     for name, dependency in signature.dependencies.items():
         if name not in given:
-            slot = planner.add_root(dependency, f"parameter {name}", name)
+            override = standing_in.pop(_kind_of(dependency), None)
+            slot = (
+                planner.add_root(dependency, f"parameter {name}", name)
+                if override is None
+                else planner.add_policy(override, name)
+            )
             planner.plan.parameters[name] = slot
+    for override in standing_in.values():
+        planner.add_policy(override, "the override")
     for name, dependency in signature.annotations:
         planner.add_root(dependency, f"the annotation of {name}", name, annotates=name)
     return planner.plan
 
 
-def plan_shared(dependency: FactoryDependency) -> Plan:
-    """Work out the plan of what a `Shared` factory itself needs; its own slot is the last."""
-    planner = _Planner(factory_name(dependency.factory), inside_shared=True)
-    planner.make(dependency, factory_name(dependency.factory), ())
-    return planner.plan
+def factories_in(dependencies: Iterable[AnyDependency]) -> Iterator[Factory]:
+    """Every factory, and every class of dependencies, that `dependencies` lead to.
+
+    In the order in which they are met, each once.
+    """
+    seen: list[Factory] = []
+    waiting = list(dependencies)
+    while waiting:
+        dependency = waiting.pop(0)
+        if not isinstance(dependency, FactoryDependency):
+            found: Factory = type(dependency)
+            needed: list[object] = []
+        else:
+            found = dependency.factory
+            signature = signature_of(found)
+            needed = [*signature.dependencies.values(), *dependency.bindings.values()]
+        if found not in seen:
+            seen.append(found)
+            yield found
+            waiting += [one for one in needed if is_dependency(one)]
+
+
+def _kind_of(dependency: AnyDependency) -> type[Dependency[Any]] | None:
+    return single_kind(dependency) if isinstance(dependency, Dependency) else None
 
 
 class _Planner:
-    def __init__(self, task: str, *, inside_shared: bool = False) -> None:
+    def __init__(
+        self,
+        task: str,
+        overrides: Overrides,
+        *,
+        inside_shared: bool = False,
+        inside: Sequence[DependencyOverride] = (),
+    ) -> None:
         self.plan = Plan(task)
+        self._overrides = overrides
         self._inside_shared = inside_shared
+        self._inside = list(inside)
         self._made: list[tuple[FactoryDependency, int]] = []
         self._singles: dict[type[Any], str] = {}
 
@@ -187,8 +135,25 @@ class _Planner:
                     f"{place}: {dependency!r} decides over the whole task; make it the default of "
                     f"a parameter of its own."
                 )
-            return self._append(_Enter(parameter, dependency, annotates))
+            return self._append(Enter(parameter, dependency, annotates))
         slot = self._add(dependency, parameter, parameter, ())
+        self._note_policy(dependency, slot)
+        return slot
+
+    def add_policy(self, override: PolicyOverride, parameter: str) -> int:
+        """Plan a policy that stands in for the task's own, or its worker's."""
+        self._refuse_second(override.policy, "the override")
+        policy = override.policy
+        slot = self._append(
+            Provide(parameter, policy, parameter)
+            if isinstance(policy, Immediate)
+            else Enter(parameter, policy)
+        )
+        self.plan.overridden.append(override)
+        self._note_policy(override.policy, slot)
+        return slot
+
+    def _note_policy(self, dependency: AnyDependency, slot: int) -> None:
         match dependency:
             case Retry():
                 self.plan.retry = slot
@@ -198,7 +163,6 @@ class _Planner:
                 self.plan.perpetual = slot
             case _:
                 pass
-        return slot
 
     def _add(
         self,
@@ -207,6 +171,12 @@ class _Planner:
         parameter: str,
         above: tuple[FactoryDependency, ...],
     ) -> int:
+        target = (
+            dependency.factory if isinstance(dependency, FactoryDependency) else type(dependency)
+        )
+        override = self._overrides.of_dependency(target, self._inside) if self._overrides else None
+        if override is not None:
+            return self._add_override(override, dependency, path, above)
         if isinstance(dependency, FactoryDependency):
             return self._add_factory(dependency, path, above)
         if self._inside_shared and not dependency.outlives_attempt:
@@ -222,8 +192,8 @@ class _Planner:
                 f"a factory."
             )
         if isinstance(dependency, Immediate):
-            return self._append(_Provide(path, dependency, parameter))
-        return self._append(_Enter(path, dependency))
+            return self._append(Provide(path, dependency, parameter))
+        return self._append(Enter(path, dependency))
 
     def _add_factory(
         self, dependency: FactoryDependency, path: str, above: tuple[FactoryDependency, ...]
@@ -239,13 +209,50 @@ class _Planner:
             if made.same_as(dependency):
                 return slot
         path = f"{path} ← {name}"
-        if dependency.shared:
-            _Planner(self.plan.task, inside_shared=True).make(dependency, path, above)
-            slot = self._append(_Share(path, dependency))
-        else:
-            slot = self.make(dependency, path, above)
+        slot = (
+            self._append(self._share(dependency, path, above))
+            if dependency.shared
+            else self.make(dependency, path, above)
+        )
         self._made.append((dependency, slot))
         return slot
+
+    def _add_override(
+        self,
+        override: DependencyOverride,
+        dependency: AnyDependency,
+        path: str,
+        above: tuple[FactoryDependency, ...],
+    ) -> int:
+        self.plan.overridden.append(override)
+        if isinstance(override.factory, Given):
+            self.plan.made_by.append(override.factory)
+            return self._append(Hand(path, override.factory.value))
+        instead = override.in_place_of(dependency)
+        unknown = signature_of(instead.factory).unknown(instead.bindings)
+        instead.bindings = fitting(instead.bindings, unknown)
+        self._inside.append(override)
+        try:
+            return self._add_factory(instead, path, above)
+        finally:
+            self._inside.pop()
+
+    def _share(
+        self, dependency: FactoryDependency, path: str, above: tuple[FactoryDependency, ...]
+    ) -> Share:
+        """Ask the worker for an instance, planned twice: as seen from the task, which says what is
+        wrong with it here, and by itself, since it serves other tasks too.
+        """
+        name = factory_name(dependency.factory)
+        seen_from_here = _Planner(
+            self.plan.task, self._overrides, inside_shared=True, inside=self._inside
+        )
+        seen_from_here.make(dependency, path, above)
+        itself = _Planner(name, self._overrides, inside_shared=True, inside=self._inside)
+        itself.make(dependency, name, ())
+        self.plan.overridden += itself.plan.overridden
+        self.plan.made_by += itself.plan.made_by
+        return Share(path, dependency, itself.plan)
 
     def make(
         self, dependency: FactoryDependency, path: str, above: tuple[FactoryDependency, ...]
@@ -264,7 +271,8 @@ class _Planner:
                 constants[name] = value
         needs = tuple(slots.values())
         factory = entering(dependency.factory)
-        return self._append(_Make(path, factory, constants, slots, needs, signature.spread))
+        self.plan.made_by.append(dependency.factory)
+        return self._append(Make(path, factory, constants, slots, needs, signature.spread))
 
     def _refuse_misfit(
         self, dependency: FactoryDependency, signature: Signature, path: str

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from docket_sim.dependencies.context import AttemptContext
-from docket_sim.dependencies.plan import Plan, Step, Values
+from docket_sim.dependencies.steps import Plan, Step, Values
 from docket_sim.errors import DocketError, ResolutionFailed, error_text
 
 
@@ -21,6 +21,8 @@ async def resolve(
     """
     failed: set[int] = set()
     errors: list[tuple[Step, Exception]] = []
+    for override in plan.overridden:
+        override.uses += 1
     for slot, step in enumerate(plan.steps):
         values.append(None)
         if failed and not failed.isdisjoint(step.needs):

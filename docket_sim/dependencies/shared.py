@@ -12,8 +12,8 @@ from typing import Any
 
 from docket_sim.dependencies.context import AttemptContext
 from docket_sim.dependencies.functional import FactoryDependency, factory_name
-from docket_sim.dependencies.plan import plan_shared
 from docket_sim.dependencies.resolver import resolve
+from docket_sim.dependencies.steps import Plan
 from docket_sim.errors import DocketError, ResolutionFailed
 
 
@@ -26,17 +26,19 @@ class SharedScope:
         # The worker's own context: an instance must not see the attempt that first asked for it.
         self._context = copy_context()
 
-    async def get(self, dependency: FactoryDependency, context: AttemptContext) -> Any:
-        """The worker's instance of `dependency`, made if it is not there yet.
+    async def get(self, dependency: FactoryDependency, plan: Plan, context: AttemptContext) -> Any:
+        """The worker's instance of `dependency`, made as `plan` says if it is not there yet.
+
+        One that was made while other overrides were in place is another instance.
 
         Those who ask while it is being made wait for it; if that fails they all fail, and the next
         one to ask tries again.
         """
         for keeper in self._keepers:
-            if keeper.dependency.same_as(dependency):
+            if keeper.plan is plan or keeper.makes(dependency, plan):
                 break
         else:
-            keeper = _Keeper(dependency)
+            keeper = _Keeper(dependency, plan)
             self._keepers.append(keeper)
             keeper.begin(self._keep(keeper, context), self._context.copy())
         return await asyncio.shield(keeper.ready)
@@ -68,7 +70,7 @@ class SharedScope:
         async with AsyncExitStack() as stack:
             try:
                 values: list[Any] = []
-                await resolve(plan_shared(keeper.dependency), context, stack, values)
+                await resolve(keeper.plan, context, stack, values)
             except BaseException as error:  # noqa: BLE001 - whoever asked for it is to see it
                 self._keepers.remove(keeper)
                 keeper.fail(_own_failure(error))
@@ -81,11 +83,16 @@ class SharedScope:
 class _Keeper:
     """One instance: ready when it is made, and torn down when told to stop."""
 
-    def __init__(self, dependency: FactoryDependency) -> None:
+    def __init__(self, dependency: FactoryDependency, plan: Plan) -> None:
         self.dependency = dependency
+        self.plan = plan
         self.ready: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    def makes(self, dependency: FactoryDependency, plan: Plan) -> bool:
+        """Whether this is an instance of `dependency`, made under the same overrides."""
+        return self.dependency.same_as(dependency) and self.plan.made_by == plan.made_by
 
     @property
     def task(self) -> asyncio.Task[None]:

@@ -13,7 +13,7 @@ from docket_sim.dependencies import (
     signature_of,
 )
 from docket_sim.docket import Docket
-from docket_sim.errors import DocketError, PayloadError, UnknownTask
+from docket_sim.errors import CycleError, DocketError, PayloadError, UnknownTask
 from docket_sim.execution import Refused
 from docket_sim.perform import Assignment
 from docket_sim.store import Claim
@@ -49,6 +49,7 @@ class Assigner:
         self._dependencies = dependencies
         self._max_deliveries = max_deliveries
         self._plans: dict[Task, Plan] = {}
+        self._planned_under = docket.overrides.version
         plan_for("any task", signature_of(_nothing), worker_dependencies=dependencies)
         self._fallback = None if fallback is None else docket.unregistered_task(fallback)
         if self._fallback is not None:
@@ -71,16 +72,23 @@ class Assigner:
             arguments = task.decode(call.arguments)
         except BaseException as error:  # noqa: BLE001 - decoding builds the user's own classes
             return Refused(_refusal(error)), task.codec
-        given = task.given_in(arguments)
         try:
-            plan = task.plan_with(self._dependencies, given) if given else self._plan(task)
-        except ValueError as error:  # it was registered after this worker's own were checked
-            return Refused(error), task.codec
+            plan = self._plan_of_call(task, arguments)
+        except (ValueError, TypeError, CycleError) as error:
+            return Refused(error), task.codec  # registered, or overridden, after all was checked
         context = self._context(claim, worker, shared, task, arguments)
+        overrides = self._docket.overrides
+        body = overrides.body_of(task.function) if overrides else task.function
         return (
-            Assignment(task.function, plan, task.codec, context, task.signature.spread, arguments),
+            Assignment(body, plan, task.codec, context, task.signature.spread, arguments),
             task.codec,
         )
+
+    def _plan_of_call(self, task: Task, arguments: Mapping[str, object]) -> Plan:
+        given = task.given_in(arguments)
+        if given:
+            return task.plan_with(self._dependencies, given, self._docket.overrides)
+        return self._plan(task)
 
     def _context(
         self,
@@ -104,11 +112,15 @@ class Assigner:
         )
 
     def _plan(self, task: Task) -> Plan:
-        if not self._dependencies:
+        overrides = self._docket.overrides
+        if not self._dependencies and not overrides:
             return task.plan
+        if self._planned_under != overrides.version:
+            self._planned_under = overrides.version
+            self._plans.clear()
         plan = self._plans.get(task)
         if plan is None:
-            plan = self._plans[task] = task.plan_with(self._dependencies)
+            plan = self._plans[task] = task.plan_with(self._dependencies, overrides=overrides)
         return plan
 
     def _poison(self, claim: Claim) -> Refused:
