@@ -3,7 +3,7 @@
 The rooms, from the ground up; each imports only from its own floor and below:
 
     8  pytest_docket                                                the door of tests
-    7  simulation                                                   the laboratory
+    7  simulation, assertions                                       the laboratory
     6  worker                                                       claims, performs, settles
     5  docket, lookup, logs                                         schedules, looks up, logs
     4  perform, task                                                one attempt at one call
@@ -12,6 +12,7 @@ The rooms, from the ground up; each imports only from its own floor and below:
     1  errors, clock, entropy, events, codec, execution, settings   values
 """
 
+from docket_sim.assertions import ExpectedCall, Observed, Recording, any_call, call
 from docket_sim.clock import Clock, SystemClock, VirtualClock
 from docket_sim.codec import Codec
 from docket_sim.dependencies import (
@@ -41,6 +42,8 @@ from docket_sim.errors import (
     DocketError,
     EndlessRun,
     ExecutionCancelled,
+    InjectedFailure,
+    LeakedTasks,
     NothingToRun,
     PayloadError,
     ResolutionFailed,
@@ -50,14 +53,46 @@ from docket_sim.errors import (
     Spinning,
     StoreUnavailable,
     TaskFailed,
+    Unchecked,
+    UnfinishedWork,
     UnknownTask,
     UnseenFailures,
+    UnusedOverride,
 )
 from docket_sim.events import Event, Observer
-from docket_sim.execution import Disposition, Execution, ExecutionState, Record, TaskCall
+from docket_sim.execution import (
+    Cancelled,
+    Disposition,
+    Execution,
+    ExecutionState,
+    Failed,
+    Finish,
+    Reason,
+    Record,
+    Refused,
+    Reschedule,
+    Succeeded,
+    TaskCall,
+)
 from docket_sim.lookup import DocketSnapshot
+from docket_sim.perform import Performed
 from docket_sim.settings import WorkerSettings
-from docket_sim.simulation import Moment, Simulation, Tally, Timeline, VirtualLoop, simulate
+from docket_sim.simulation import (
+    Hangs,
+    Moment,
+    Raises,
+    RecordedCall,
+    Returns,
+    Runs,
+    ScriptedOutcome,
+    Simulation,
+    StandIn,
+    Takes,
+    Tally,
+    Timeline,
+    VirtualLoop,
+    simulate,
+)
 from docket_sim.store import MemoryStore, Store
 from docket_sim.task import TaskFunction
 from docket_sim.worker import Worker
@@ -65,6 +100,7 @@ from docket_sim.worker import Worker
 __all__ = [
     "AttemptContext",
     "BlockingSleep",
+    "Cancelled",
     "Clock",
     "ClockHeld",
     "Codec",
@@ -85,25 +121,45 @@ __all__ = [
     "Execution",
     "ExecutionCancelled",
     "ExecutionState",
+    "ExpectedCall",
     "ExponentialRetry",
+    "Failed",
+    "Finish",
+    "Hangs",
+    "InjectedFailure",
+    "LeakedTasks",
     "MemoryStore",
     "Moment",
     "NothingToRun",
+    "Observed",
     "Observer",
     "PayloadError",
+    "Performed",
     "Perpetual",
+    "Raises",
+    "Reason",
     "Record",
+    "RecordedCall",
+    "Recording",
+    "Refused",
+    "Reschedule",
     "ResolutionFailed",
     "ResultExpired",
     "Retry",
     "RetryRequested",
+    "Returns",
+    "Runs",
+    "ScriptedOutcome",
     "Shared",
     "Simulation",
     "SimulationError",
     "Spinning",
+    "StandIn",
     "Store",
     "StoreUnavailable",
+    "Succeeded",
     "SystemClock",
+    "Takes",
     "Tally",
     "TaskArgument",
     "TaskCall",
@@ -113,12 +169,17 @@ __all__ = [
     "TaskLogger",
     "Timeline",
     "Timeout",
+    "Unchecked",
+    "UnfinishedWork",
     "UnknownTask",
     "UnseenFailures",
+    "UnusedOverride",
     "VirtualClock",
     "VirtualLoop",
     "Worker",
     "WorkerSettings",
+    "any_call",
+    "call",
     "current_attempt",
     "simulate",
 ]

@@ -1,12 +1,13 @@
 """`Docket`: where tasks are registered and calls of them are scheduled."""
 
+import dataclasses
 import importlib
 import inspect
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from datetime import datetime, timedelta
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast, overload
 
 from docket_sim.clock import Clock, SystemClock, as_utc
@@ -67,6 +68,7 @@ class Docket:
         entropy: Entropy | None = None,
         store: Store | None = None,
         observers: Iterable[Observer] = (),
+        after_submit: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """
         Args:
@@ -80,6 +82,8 @@ class Docket:
             entropy: where ids and jitter come from; by default the operating system.
             store: a store to use instead of the one at `url`.
             observers: who sees every event, besides the log.
+            after_submit: awaited after each `add()` and `replace()` that comes from outside of
+                tasks, before it returns.
 
         Raises:
             ValueError: an unknown codec, an unknown URL scheme, or a negative `execution_ttl`.
@@ -96,9 +100,10 @@ class Docket:
         )
         self._codec = codec_for(codec)
         self._registry = Registry(self._codec)
-        self._lookup = Lookup(self._store, self._registry, self.clock)
+        self._lookup = Lookup(self._store, self._registry, self.clock, self.notify)
         self.overrides = Overrides()
         self._observers: list[Observer] = [LogObserver(self.describe), *observers]
+        self._after_submit = after_submit
         self._open = 0
 
     async def __aenter__(self) -> Self:
@@ -187,6 +192,25 @@ class Docket:
             if isinstance(function, str)
             else self._registry.add(function)
         )
+
+    def unscheduled_call(
+        self,
+        function: TaskFunction | str,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        key: str | None = None,
+        attempt: int = 1,
+    ) -> TaskCall:
+        """A call of a task as data, which is not scheduled.
+
+        Raises:
+            UnknownTask: no task has that name.
+            TypeError: the arguments do not fit or cannot travel.
+        """
+        __tracebackhide__ = True
+        call = self._call(self.task(function), args, kwargs, None, key)
+        return dataclasses.replace(call, attempt=attempt)
 
     def untyped_codec(self, task: str) -> TaskCodec:
         """The codec for a task of that name, untyped where it is not known here."""
@@ -316,21 +340,32 @@ class Docket:
 
         def schedule(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Execution]:
             __tracebackhide__ = True
-            arguments = task.encode(args, kwargs)
+            call = self._call(task, args, kwargs, due, key)
             source = Source.of_caller(inspect.currentframe())
-            now = self.clock.now()
-            call = TaskCall(
-                key=self.entropy.new_id(now) if key is None else key,
-                task=task.name,
-                arguments=arguments,
-                when=now if due is None else max(now, due),
-                cause=_current_cause(),
-            )
             submitting = self._submit(call, source, replace=replace)
             cast("Any", submitting).__qualname__ = unawaited  # what Python's warning will name
             return submitting
 
         return schedule
+
+    def _call(
+        self,
+        task: Task,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        due: datetime | None,
+        key: str | None,
+    ) -> TaskCall:
+        __tracebackhide__ = True
+        arguments = task.encode(args, kwargs)
+        now = self.clock.now()
+        return TaskCall(
+            key=self.entropy.new_id(now) if key is None else key,
+            task=task.name,
+            arguments=arguments,
+            when=now if due is None else max(now, due),
+            cause=_current_cause(),
+        )
 
     async def _cancel(self, key: str, source: Source | None) -> None:
         before = await self.store.cancel(key, now=self.now())
@@ -348,7 +383,11 @@ class Docket:
             self.notify(Scheduled(self.clock.now(), record.call, source, replace))
         else:
             self.notify(Dropped(self.clock.now(), call, source))
-        return self._lookup.handle(record, submitted.disposition)
+        handle = self._lookup.handle(record, submitted.disposition)
+        if self._after_submit is not None and call.cause is None:
+            await self._after_submit()
+            await handle.sync()
+        return handle
 
 
 def _current_cause() -> Cause | None:

@@ -12,6 +12,7 @@ Each message says what was expected, what was found and what to do about it.
     ├── ExecutionCancelled      the result of an execution that was cancelled
     ├── ResultExpired           the result of an execution whose record is gone
     ├── StoreUnavailable        the store did not answer (also a ConnectionError)
+    ├── InjectedFailure         raised in place of a body, because a test asked for it
     └── SimulationError         a simulated run that cannot go on
         ├── Deadlock            nothing can ever happen again
         ├── Spinning            the run goes on, but time does not
@@ -19,7 +20,11 @@ Each message says what was expected, what was found and what to do about it.
         ├── ClockHeld           outside work has held virtual time for too long
         ├── BlockingSleep       `time.sleep()` on the event loop
         ├── NothingToRun        a step was asked for and there is none
-        └── UnseenFailures      executions failed and nobody looked
+        └── Unchecked           what a test has left behind (also an AssertionError)
+            ├── UnseenFailures  executions failed and nobody looked
+            ├── UnfinishedWork  work that is due was left over
+            ├── UnusedOverride  something was put in place of what nothing used
+            └── LeakedTasks     asyncio tasks that nobody awaits any more
 """
 
 from collections.abc import Sequence
@@ -94,6 +99,10 @@ class StoreUnavailable(DocketError, ConnectionError):
     """The store did not answer; whether the call was applied is unknown."""
 
 
+class InjectedFailure(DocketError):
+    """Raised in place of a task's body, because a test asked for a failure."""
+
+
 class SimulationError(DocketError):
     """A simulated run that cannot go on."""
 
@@ -122,8 +131,24 @@ class NothingToRun(SimulationError):
     """`run_next()` was asked for a step, but nothing is scheduled."""
 
 
-class UnseenFailures(SimulationError, AssertionError):
+class Unchecked(SimulationError, AssertionError):
+    """What a test has left behind without a look at it. Each kind can be allowed."""
+
+
+class UnseenFailures(Unchecked):
     """Executions ended failed during a simulation and were not acknowledged."""
+
+
+class UnfinishedWork(Unchecked):
+    """Work was left over that was due, or running; or an action whose time never came."""
+
+
+class UnusedOverride(Unchecked):
+    """Something was put in place of a dependency, a policy or a body that nothing used."""
+
+
+class LeakedTasks(Unchecked):
+    """asyncio tasks were still running when the simulation had ended."""
 
 
 def error_text(error: BaseException) -> str:

@@ -123,6 +123,11 @@ class LeaseLost(AttemptEvent):
     """An attempt's claim had gone to another worker: what it decided is void."""
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorRead(Event):
+    """Somebody has read what a failed execution failed with."""
+
+
 class Observer(Protocol):
     """Sees every event of a docket, in order, at the instant when it happens."""
 

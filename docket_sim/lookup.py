@@ -1,12 +1,13 @@
 """What can be looked up in a docket: records, results, calls as they read in code."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
 from docket_sim.clock import Clock
 from docket_sim.errors import ExecutionCancelled, UnknownTask
+from docket_sim.events import ErrorRead, Event
 from docket_sim.execution import Disposition, Execution, ExecutionState, Record, TaskCall
 from docket_sim.store import Store
 from docket_sim.task import Registry
@@ -15,16 +16,24 @@ from docket_sim.task import Registry
 class Lookup:
     """Answers the questions of execution handles, from a store and what the tasks know of types."""
 
-    def __init__(self, store: Store, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        clock: Clock,
+        notify: Callable[[Event], None],
+    ) -> None:
         """
         Args:
             store: where the calls live.
             registry: the tasks by name.
             clock: tells the time.
+            notify: is told when somebody reads an error.
         """
         self._store = store
         self._registry = registry
         self._clock = clock
+        self._notify = notify
 
     def now(self) -> datetime:
         """The present instant on the docket's clock."""
@@ -50,6 +59,7 @@ class Lookup:
             raise ExecutionCancelled(f"{record.call.key!r} ({record.call.task}) was cancelled")
         codec = self._registry.codec_of(record.call.task)
         if record.error is not None:
+            self._notify(ErrorRead(self.now(), record.call))
             raise codec.decode_error(record.error)
         return None if record.result is None else codec.decode_result(record.result)
 

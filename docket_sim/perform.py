@@ -85,6 +85,21 @@ class Performed:
     outcome: Outcome
     settlement: Settlement
 
+    def result(self) -> Any:
+        """What the body returned.
+
+        Raises:
+            BaseException: what failed the attempt, or refused it.
+            ExecutionCancelled: it was cancelled.
+        """
+        match self.outcome:
+            case Succeeded(value=value):
+                return value
+            case Failed(error=error) | Refused(error=error):
+                raise error
+            case Cancelled():
+                raise ExecutionCancelled("the attempt was cancelled")
+
 
 class Attempt:
     """One attempt at one call.

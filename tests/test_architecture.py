@@ -27,6 +27,7 @@ FLOORS = {
     "docket": 5,
     "worker": 6,
     "simulation": 7,
+    "assertions": 7,
     "pytest_docket": 8,
 }
 # A dependency may ask for the docket and the worker that run it, so these files name them; in

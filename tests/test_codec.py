@@ -16,6 +16,9 @@ from pydantic import BaseModel, ConfigDict
 from docket_sim import Docket
 from docket_sim.codec import JsonCodec, TaskTypes
 
+# What is scheduled here is looked at, and never run.
+pytestmark = pytest.mark.docket(allow_pending=True)
+
 NOON = datetime(2030, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# What is scheduled here is looked at, and never run.
+pytestmark = pytest.mark.docket(allow_pending=True)
+
 if TYPE_CHECKING:
     from somewhere.that_does_not_exist import Ghost
 

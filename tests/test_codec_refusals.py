@@ -11,6 +11,9 @@ from pydantic import BaseModel
 
 from docket_sim import Docket
 
+# What is scheduled here is looked at, and never run.
+pytestmark = pytest.mark.docket(allow_pending=True)
+
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 

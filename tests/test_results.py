@@ -160,6 +160,7 @@ async def test_a_timeout_error_of_the_bodys_own_is_told_from_the_waits(sim):
         await execution.get_result(timeout=HOUR)
 
 
+@pytest.mark.docket(allow_pending=True)
 async def test_get_result_takes_one_limit_and_not_two(sim):
     """Which of them should hold?"""
     execution = await sim.docket.add(double)(1)
@@ -167,6 +168,7 @@ async def test_get_result_takes_one_limit_and_not_two(sim):
         await execution.get_result(timeout=SECOND, deadline=sim.docket.now())
 
 
+@pytest.mark.docket(allow_pending=True)
 async def test_get_result_refuses_a_naive_deadline(sim):
     """The error says how to fix it."""
     execution = await sim.docket.add(double)(1)
@@ -268,6 +270,7 @@ async def test_a_snapshot_sorts_executions_by_where_they_stand(sim):
     assert snapshot.total_tasks == 3
 
 
+@pytest.mark.docket(allow_pending=True)
 async def test_a_snapshot_with_poison_inside_shows_it_with_the_rest(sim):
     """What cannot be decoded is in the docket, too, and can be described."""
     sim.docket.register(double)

@@ -113,6 +113,7 @@ async def test_run_forever_takes_what_comes(sim, log, job):
     assert log == [("one", 60), ("two", 120)]
 
 
+@pytest.mark.docket(allow_pending=True)
 @pytest.mark.parametrize("how", ["run_forever", "run_until_finished", "run_at_most"])
 async def test_cancelling_lets_running_attempts_end_and_then_propagates(sim, log, job, how):
     """What is in hand is finished and settled, and nothing new is begun."""

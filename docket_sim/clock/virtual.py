@@ -19,6 +19,7 @@ class VirtualClock:
     Attributes:
         start: when the run began, an aware datetime in UTC.
         microseconds: how much virtual time has passed since `start`.
+        jumps: from when to when the clock has jumped, in order.
     """
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:
@@ -31,6 +32,7 @@ class VirtualClock:
         """
         self.start = as_utc(start, "start")
         self.microseconds = 0
+        self.jumps: list[tuple[datetime, datetime]] = []
         self._now = self.start
         self._now_at = 0
 
@@ -62,6 +64,23 @@ class VirtualClock:
                 f"asked for {microseconds} µs"
             )
         self.microseconds = microseconds
+
+    def jump(self, delta: timedelta) -> None:
+        """Move on by `delta` at one stroke, as for a machine that was suspended meanwhile.
+
+        Nothing runs on the way: what was due in that time runs afterwards, late and once. Leases
+        run out as they would for a machine that slept.
+
+        Raises:
+            ValueError: a negative `delta`.
+        """
+        if not isinstance(delta, timedelta):
+            raise TypeError(f"jump() takes a timedelta, found {delta!r}")
+        if delta < timedelta(0):
+            raise ValueError(f"a clock jumps forward only: expected 0 or more, found {delta}")
+        before = self.now()
+        self.advance_to(self.microseconds + delta // _MICROSECOND)
+        self.jumps.append((before, self.now()))
 
     def __repr__(self) -> str:
         return f"<VirtualClock {self.now().isoformat()} (+{self.elapsed})>"

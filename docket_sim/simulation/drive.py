@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from docket_sim.clock.durations import short
 from docket_sim.errors import EndlessRun
 from docket_sim.events import AttemptEvent, CancelledWaiting, Event, Started
 from docket_sim.execution import TaskCall
-from docket_sim.simulation.durations import short
 from docket_sim.simulation.timeline import Timeline
 
 

@@ -1,12 +1,20 @@
 """The failures that nobody has looked at: a hidden one is to fail the test."""
 
 from collections.abc import Callable
+from typing import Protocol
 
-from docket_sim.errors import SimulationError, UnseenFailures, error_text
+from docket_sim.clock.durations import short
+from docket_sim.errors import UnseenFailures, error_text
 from docket_sim.events import Event, Finished
 from docket_sim.execution import ExecutionState, TaskCall
-from docket_sim.simulation.durations import short
 from docket_sim.simulation.timeline import Timeline
+
+
+class Acknowledged(Protocol):
+    """What names the execution whose failure somebody has looked at."""
+
+    @property
+    def call(self) -> TaskCall: ...
 
 
 class Failures:
@@ -23,7 +31,7 @@ class Failures:
             describe: gives a call as it reads in code.
         """
         self.unseen: list[Finished] = []
-        self._broken: SimulationError | None = None
+        self._broken: BaseException | None = None
         self._timeline = timeline
         self._describe = describe
 
@@ -32,8 +40,8 @@ class Failures:
         if isinstance(event, Finished) and event.state is ExecutionState.FAILED:
             self.unseen.append(event)
 
-    def note_broken(self, error: SimulationError) -> None:
-        """Note what a task did to the run; the first is reported."""
+    def note_broken(self, error: BaseException) -> None:
+        """Note what has broken the run, a task or a planted action; the first is reported."""
         self._broken = self._broken or error
 
     def forget(self, error: BaseException) -> None:
@@ -45,6 +53,14 @@ class Failures:
         """The failures that nobody has acknowledged, which is done herewith."""
         seen, self.unseen = self.unseen, []
         return seen
+
+    def acknowledge_run(self, seen: "Acknowledged") -> None:
+        """Somebody has looked at the failure of `seen`."""
+        self.unseen = [
+            failure
+            for failure in self.unseen
+            if (failure.call.key, failure.call.generation) != (seen.call.key, seen.call.generation)
+        ]
 
     def raise_broken(self) -> None:
         """Raise what a task did to the run, if anything."""

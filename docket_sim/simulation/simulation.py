@@ -1,42 +1,44 @@
 """`Simulation`: a docket, workers, a loop and a clock of its own, and the verbs to drive them."""
 
-import asyncio
-import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from contextvars import copy_context
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 
-from docket_sim.clock import VirtualClock, as_utc
+from docket_sim.assertions import Assertions, Duration, Evidence, History, Instant, Recording
+from docket_sim.clock import VirtualClock
+from docket_sim.clock.durations import duration_of, instant_of
 from docket_sim.clock.virtual import DEFAULT_START
 from docket_sim.codec import Codec
+from docket_sim.dependencies import Perpetual, Retry, Timeout
 from docket_sim.docket import Docket
 from docket_sim.entropy import SeededEntropy
-from docket_sim.errors import Deadlock, NothingToRun, SimulationError
-from docket_sim.events import Event, Finished, Retried, Scheduled
-from docket_sim.simulation.crew import Crew, cancelled
-from docket_sim.simulation.drive import Drive
+from docket_sim.events import ErrorRead, Event, Finished, Retried, Scheduled, Source
+from docket_sim.perform import Performed
+from docket_sim.simulation.crew import Crew
+from docket_sim.simulation.driver import DEFAULT_LIMIT, Driver
 from docket_sim.simulation.failures import Failures
+from docket_sim.simulation.leftovers import Leftovers
 from docket_sim.simulation.loop import VirtualLoop
-from docket_sim.simulation.sleep import SleepGuard
+from docket_sim.simulation.planted import Action
+from docket_sim.simulation.script import Script, ScriptedOutcome, failing, refuse_attempt
+from docket_sim.simulation.stand_ins import StandIn, StandIns
 from docket_sim.simulation.tally import Tally
 from docket_sim.simulation.timeline import Timeline
 from docket_sim.simulation.turnstile import Turnstile
-from docket_sim.simulation.wall import FrozenWall
+from docket_sim.simulation.world import World
 from docket_sim.store import MemoryStore
 from docket_sim.task import TaskFunction
 from docket_sim.worker import Worker
 
 R = TypeVar("R")
 
-DEFAULT_LIMIT = 10_000
+_NOTHING: Any = object()
 
 
-class Simulation:
+class Simulation(Assertions):
     """A world of its own: the engine on virtual time.
 
     Work runs only while one of the verbs drives it: `run_due`, `run_next`, `run_until_idle`,
@@ -54,6 +56,8 @@ class Simulation:
         timeline: what has happened so far.
         seed: what ids and jitter are drawn from.
         allow_failures: whether executions may end failed without anyone looking.
+        allow_pending: whether work may be left over: all of it, none, or what is not due yet.
+        allow_leaked_tasks: whether asyncio tasks may be left running.
     """
 
     loop: VirtualLoop
@@ -70,7 +74,11 @@ class Simulation:
         codec: str | Codec = "json",
         execution_ttl: timedelta = timedelta.max,
         freeze: bool = True,
+        inline: bool = False,
         allow_failures: bool = False,
+        allow_pending: bool | Literal["future"] = "future",
+        allow_leaked_tasks: bool = False,
+        allow_blocking_sleep: bool = False,
         patience: float = 5.0,
     ) -> None:
         """
@@ -86,7 +94,14 @@ class Simulation:
                 can look at them after any stretch of virtual time.
             freeze: whether user code sees virtual time in `datetime.now()`, `time.time()` and
                 `time.monotonic()`; needs freezegun.
+            inline: whether each `add()` and `replace()` of the test itself runs what is due before
+                it returns, as the eager modes of other task systems do.
             allow_failures: whether executions may end failed without anyone looking.
+            allow_pending: whether work may be left over at the end: `"future"` allows what is not
+                due yet or waits for time to pass, `True` everything, `False` nothing. What an
+                assertion was about, and the next runs of perpetuals, may always be.
+            allow_leaked_tasks: whether asyncio tasks may be left running at the end.
+            allow_blocking_sleep: whether `time.sleep()` may block the event loop for real.
             patience: how many seconds of real time threads may hold virtual time.
 
         Raises:
@@ -94,50 +109,40 @@ class Simulation:
         """
         self.seed = seed
         self.allow_failures = allow_failures
+        self.allow_pending: bool | Literal["future"] = _refuse_other_pending(allow_pending)
+        self.allow_leaked_tasks = allow_leaked_tasks
         self.clock = VirtualClock(start)
-        self._patience = patience
         self._turnstile = Turnstile(MemoryStore(execution_ttl=execution_ttl))
-        self.docket = Docket(
-            "simulation",
-            codec=codec,
-            clock=self.clock,
-            entropy=SeededEntropy(seed),
-            store=self._turnstile,
-        )
+        self.docket = self._open_docket(codec, after_submit=self._run_inline if inline else None)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
         self._register(tasks)
-        self._crew = Crew(
-            workers,
-            partial(Worker, self.docket, concurrency=concurrency, dependencies=dependencies),
+        self._make_worker = partial(
+            Worker, self.docket, concurrency=concurrency, dependencies=dependencies
         )
-        self._turnstile.gated.update(self._crew.names)
+        self._crew = Crew(workers, self._make_worker)
         self._failures = Failures(self.timeline, self.docket.describe)
-        self._drive: Drive | None = None
-        self._tallied = 0
-        self._entered = False
-        self._drained: asyncio.Future[None] | None = None
-        self._outside = ExitStack()
-        self._context = copy_context()
-        self._wall = FrozenWall(self.clock) if freeze else None
-        self._patches: list[AbstractContextManager[object]] = [
-            *([] if self._wall is None else [self._wall]),
-            SleepGuard(self._failures.note_broken),
-        ]
+        seen = self._failures.acknowledge_run
+        super().__init__(Evidence(self.docket, self.clock, History(self.timeline.events), seen))
+        self._stand_ins = StandIns(self.docket, dependencies)
+        self._driver = Driver(
+            self.clock, self._turnstile, self._crew, self.timeline, self._failures
+        )
+        self._leftovers = Leftovers(self.evidence, self._driver.planted)
+        self._world = World(
+            self.clock,
+            self.docket,
+            self._driver,
+            freeze=freeze,
+            guard_sleep=not allow_blocking_sleep,
+            patience=patience,
+        )
 
     # Entering and leaving.
 
     def __enter__(self) -> Self:
-        if self._entered:
-            raise SimulationError("a simulation can be entered once; make another one")
-        self._entered = True
-        with ExitStack() as entering:
-            self.loop = VirtualLoop(self.clock, patience=self._patience)
-            entering.callback(self.loop.close)
-            for patch in self._patches:
-                entering.enter_context(patch)
-            self.run(self._enter(entering))
-            self._outside = entering.pop_all()
+        self._world.enter(self)
+        self.loop = self._world.loop
         return self
 
     def __exit__(
@@ -146,11 +151,12 @@ class Simulation:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # A world that is stuck cannot be left in order; what it is stuck on was reported.
-        with self._outside, contextlib.suppress(SimulationError):
-            self.run(self._leave())
+        __tracebackhide__ = True
+        leaked = self._world.leave(self._leftovers.described)
         if exc_value is None:
             self.check()
+            if not self.allow_leaked_tasks:
+                self._leftovers.refuse_leaked(leaked)
 
     def run(self, awaitable: Awaitable[R]) -> R:
         """Await something on the simulation's loop, from ordinary code, and return its result.
@@ -164,47 +170,22 @@ class Simulation:
             ClockHeld: a thread or child process took too long.
         """
         __tracebackhide__ = True
-        if not self._entered or _another_loop_runs():
-            if inspect.iscoroutine(awaitable):
-                awaitable.close()  # it will not be awaited, and that is said below
-            raise SimulationError(
-                "sim.run() is for plain functions: in an async test, await the verbs themselves; a "
-                "simulation has a loop of its own and cannot be opened inside a running one"
-                if self._entered
-                else "the simulation is not entered: use `with simulate() as sim:`"
-            )
-        task = self.loop.create_task(_awaited(awaitable), name="main", context=self._context)
-        try:
-            result: R = self.loop.run_until_complete(task)
-        except BaseException as error:
-            self._failures.forget(error)
-            if task.done():
-                raise
-            raise self._stuck(task, error) from None
-        return result
-
-    def _stuck(self, task: asyncio.Task[Any], error: BaseException) -> BaseException:
-        """What to raise when the loop itself gave up while `task` waited, which ends herewith."""
-        if isinstance(error, Deadlock) and self._drive is None:
-            error.add_note(
-                "No verb drives this simulation, so its workers rest: "
-                "await sim.run_until_idle(), or another verb, before waiting for results."
-            )
-        with contextlib.suppress(SimulationError):
-            self.loop.run_until_complete(cancelled([task]))
-        # Its traceback leads through the loop, which says nothing that the message does not.
-        return error.with_traceback(None) if isinstance(error, SimulationError) else error
+        return self._world.run(awaitable)
 
     def check(self) -> None:
-        """Say so if executions have ended failed and nobody has acknowledged it.
+        """Say so if something was left behind that nobody has looked at. Each is reported once.
 
         Raises:
-            UnseenFailures: that is so, and `allow_failures` is not set.
+            UnseenFailures: executions have ended failed, and nobody has acknowledged it.
+            UnusedOverride: something stands in for what nothing has used.
+            UnfinishedWork: work is left over.
         """
         __tracebackhide__ = True
         self._failures.raise_broken()
         if not self.allow_failures:
             self._failures.raise_unseen()
+        self._stand_ins.check()
+        self._leftovers.refuse_pending(True if self._driver.broken else self.allow_pending)
 
     # Driving.
 
@@ -219,9 +200,8 @@ class Simulation:
         Raises:
             EndlessRun: there were more.
         """
-        async with self._driving("run_due()", limit, per_instant=True) as drive:
-            await drive.until(self.loop.settled())
-        return self._tally(drive)
+        __tracebackhide__ = True
+        return await self._driver.run_due(limit)
 
     async def run_next(self) -> Tally:
         """Move to the next due time, and run one attempt to its end.
@@ -229,22 +209,13 @@ class Simulation:
         Raises:
             NothingToRun: nothing is scheduled.
         """
-        outlook = await self._turnstile.outstanding(self.clock.now())
-        if outlook.next_due is None:
-            raise NothingToRun(
-                "run_next() expects something to be scheduled, found "
-                + (f"{outlook.outstanding} running" if outlook.outstanding else "nothing")
-                + ". Add work first, or use a verb that may find nothing, such as run_due()."
-            )
-        async with self._driving("run_next()", DEFAULT_LIMIT, tickets=1) as drive:
-            while not drive.first_end.done():
-                await drive.until(drive.next_change())
-                if not (await self._turnstile.outstanding(self.clock.now())).outstanding:
-                    break  # it was cancelled before its time
-        return self._tally(drive)
+        __tracebackhide__ = True
+        return await self._driver.run_next()
 
     async def run_until_idle(self, *, limit: int = DEFAULT_LIMIT) -> Tally:
         """Run everything that is scheduled, all of the future included, until nothing is left.
+
+        What was planted with `at` counts as well.
 
         Args:
             limit: how many follow-up runs (retries, next runs of perpetuals, and what tasks
@@ -253,49 +224,229 @@ class Simulation:
         Raises:
             EndlessRun: there were more; the message names the task that keeps coming back.
         """
-        async with self._driving("run_until_idle()", limit) as drive:
-            await drive.until(self.loop.settled())
-            while (await self._turnstile.outstanding(self.clock.now())).outstanding:
-                self._drained = self.loop.create_future()
-                await drive.until(self._drained)
-                await drive.until(self.loop.settled())
-        return self._tally(drive)
+        __tracebackhide__ = True
+        return await self._driver.run_until_idle(limit)
 
-    async def run_for(self, duration: timedelta, *, limit: int = DEFAULT_LIMIT) -> Tally:
+    async def run_for(self, duration: Duration, *, limit: int = DEFAULT_LIMIT) -> Tally:
         """Run what becomes due within `duration`, and move the clock that far.
 
         Args:
-            duration: how much virtual time is to pass.
+            duration: how much virtual time is to pass: a timedelta, or a text such as `1d 2h`.
             limit: how many follow-up runs there may be at one instant.
 
         Raises:
             ValueError: a negative duration.
             EndlessRun: there were more follow-up runs at one instant.
         """
-        if not isinstance(duration, timedelta):
-            raise TypeError(f"run_for() takes a timedelta, found {duration!r}")
-        if duration < timedelta(0):
-            raise ValueError(f"time does not run backwards: expected 0 or more, found {duration}")
-        return await self._run_to(self.clock.now() + duration, "run_for(...)", limit)
+        __tracebackhide__ = True
+        span = duration_of(duration)
+        if span < timedelta(0):
+            raise ValueError(f"time does not run backwards: expected 0 or more, found {span}")
+        return await self._driver.run_to(self.clock.now() + span, "run_for(...)", limit)
 
-    async def run_until(self, when: datetime, *, limit: int = DEFAULT_LIMIT) -> Tally:
+    async def run_until(self, when: Instant, *, limit: int = DEFAULT_LIMIT) -> Tally:
         """Run what becomes due until `when`, that instant included, and move the clock there.
 
         Args:
-            when: an aware datetime, not in the past.
+            when: an aware datetime, not in the past, or the time since the start, such as `+2h`.
             limit: how many follow-up runs there may be at one instant.
 
         Raises:
             ValueError: a naive datetime, or one in the past.
             EndlessRun: there were more follow-up runs at one instant.
         """
-        when = as_utc(when)
-        if when < self.clock.now():
-            raise ValueError(
-                f"expected an instant that is not past, found {when.isoformat()}; "
-                f"it is {self.clock.now().isoformat()}"
-            )
-        return await self._run_to(when, "run_until(...)", limit)
+        __tracebackhide__ = True
+        instant = self._instant(when)
+        return await self._driver.run_to(instant, "run_until(...)", limit)
+
+    def at(self, when: Instant, action: Action) -> None:
+        """Let `action` happen at an instant of virtual time, whatever drives the simulation then.
+
+            sim.at("+2h", lambda: sim.docket.cancel("order-7"))
+
+        What the action raises ends the verb that is under way.
+
+        Args:
+            when: an aware datetime, not in the past, or the time since the start, such as `+2h`.
+            action: called without arguments; an awaitable that it returns is awaited.
+
+        Raises:
+            ValueError: a naive datetime, or one in the past.
+            TypeError: `action` cannot be called.
+        """
+        __tracebackhide__ = True
+        source = Source.of_caller(inspect.currentframe())
+        self._driver.planted.plant(
+            self.loop,
+            self._instant(when),
+            action,
+            source=source,
+            context=self._world.context.copy(),
+        )
+
+    async def perform(
+        self,
+        task: TaskFunction | str,
+        /,
+        *args: Any,
+        attempt: int = 1,
+        key: str | None = None,
+        cancel_after: Duration | None = None,
+        **kwargs: Any,
+    ) -> Performed:
+        """Run one attempt at one call, without a queue, and return what became of it.
+
+        Dependencies, timeout and policies are the real ones, or what stands in for them. Nothing
+        is settled: what the settlement says does not happen.
+
+        Args:
+            task: the task, or its name.
+            args, kwargs: the call's arguments.
+            attempt: which attempt it is, counted from 1.
+            key: the key of the execution.
+            cancel_after: when the execution is cancelled while it runs.
+
+        Returns:
+            What happened, and what was decided: `.outcome`, `.settlement`, and `.result()`, which
+            returns what the body returned or raises what it raised.
+
+        Raises:
+            ValueError: an attempt below 1.
+            TypeError: the arguments do not fit.
+        """
+        __tracebackhide__ = True
+        refuse_attempt(attempt)
+        call = self.docket.unscheduled_call(task, args, kwargs, key=key, attempt=attempt)
+        after = None if cancel_after is None else duration_of(cancel_after)
+        return await self._make_worker("bench").perform_once(call, cancel_after=after)
+
+    # Standing in.
+
+    @overload
+    def override(
+        self, target: Callable[..., Any], factory: Callable[..., Any], /, *, unused_ok: bool = False
+    ) -> StandIn: ...
+    @overload
+    def override(
+        self, target: Callable[..., Any], /, *, value: object, unused_ok: bool = False
+    ) -> StandIn: ...
+    @overload
+    def override(
+        self,
+        task: TaskFunction | str,
+        /,
+        *,
+        body: Callable[..., Any] = ...,
+        retry: Retry = ...,
+        timeout: Timeout = ...,
+        perpetual: Perpetual = ...,
+        unused_ok: bool = False,
+    ) -> StandIn: ...
+    def override(
+        self,
+        target: Any,
+        factory: Callable[..., Any] = _NOTHING,
+        /,
+        *,
+        value: object = _NOTHING,
+        unused_ok: bool = False,
+        **for_a_task: Any,
+    ) -> StandIn:
+        """Let something stand in: for a dependency, or for a task's body or policies.
+
+            sim.override(get_gateway, value=gateway)       # what get_gateway would have made
+            sim.override(get_gateway, get_fake_gateway)    # a factory, with dependencies if need be
+            sim.override(charge, retry=Retry(attempts=2))  # also timeout=, perpetual=
+            sim.override(charge, body=fake_charge)         # called with what it has parameters for
+
+        It is in force from now on, until the end of the test or, as a context manager, of its
+        block. Overrides nest; the newest counts. A factory that stands in and itself depends on
+        what it stands in for is given the real thing.
+
+        Args:
+            unused_ok: whether it may remain unused.
+
+        Returns:
+            The stand-in; its `calls` are those of a body that it stood in for.
+
+        Raises:
+            TypeError: it does not fit.
+            UnusedOverride: no registered task needs `target`, but one needs its namesake; at the
+                end of the block or the test, also that nothing has used it.
+        """
+        __tracebackhide__ = True
+        source = Source.of_caller(inspect.currentframe())
+        offered: dict[str, Any] = {"factory": factory, "value": value, **for_a_task}
+        given = {name: one for name, one in offered.items() if one is not _NOTHING}
+        return self._stand_ins.override(target, given, source=source, unused_ok=unused_ok)
+
+    def script(
+        self,
+        task: TaskFunction | str,
+        outcomes: Sequence[ScriptedOutcome] | Mapping[int, ScriptedOutcome],
+        /,
+        *,
+        key: str | None = None,
+        unused_ok: bool = False,
+    ) -> StandIn:
+        """Say what each attempt at a task comes to; those of which nothing is said run as usual.
+
+            sim.script(charge, [Raises(GatewayDown), Takes(timedelta(seconds=40)), Runs()])
+
+        Args:
+            outcomes: what the attempts come to, in order, or by number, counted from 1: `Raises`,
+                `Returns`, `Hangs`, `Takes`, `Runs`.
+            key: the execution that is meant; all of the task's by default.
+            unused_ok: whether it may remain unused.
+
+        Returns:
+            The stand-in; its `calls` are those that it has decided over. It ends as that of
+            `override` does.
+        """
+        __tracebackhide__ = True
+        source = Source.of_caller(inspect.currentframe())
+        known = self.docket.task(task)
+        return self._stand_ins.script(
+            known.function,
+            Script(outcomes, key=key),
+            f"sim.script({known.name}, ...)",
+            source=source,
+            unused_ok=unused_ok,
+        )
+
+    def fail(
+        self,
+        task: TaskFunction | str,
+        /,
+        *,
+        on_attempts: int | Iterable[int] | None = 1,
+        exc: BaseException | type[BaseException] | None = None,
+        after_body: bool = False,
+        key: str | None = None,
+        unused_ok: bool = False,
+    ) -> StandIn:
+        """Let some attempts at a task fail.
+
+        Args:
+            on_attempts: the number of the attempt, or several; `None` for all of them.
+            exc: what is raised; by default an `InjectedFailure`.
+            after_body: whether the body runs first, so that all it does has happened.
+            key: the execution that is meant; all of the task's by default.
+            unused_ok: whether it may remain unused.
+
+        Returns:
+            The stand-in, as for `script`.
+        """
+        __tracebackhide__ = True
+        source = Source.of_caller(inspect.currentframe())
+        known = self.docket.task(task)
+        return self._stand_ins.script(
+            known.function,
+            failing(known.name, on_attempts, exc, after_body=after_body, key=key),
+            f"sim.fail({known.name}, ...)",
+            source=source,
+            unused_ok=unused_ok,
+        )
 
     # Looking.
 
@@ -313,16 +464,22 @@ class Simulation:
         """The failures that nobody has acknowledged, which is done herewith."""
         return self._failures.acknowledge()
 
+    def recording(self) -> Recording:
+        """Record what happens in a block: `with sim.recording() as rec`; it has all assertions."""
+        return Recording(self.evidence, self.timeline.events)
+
     # What the docket and the store tell.
 
     def notify(self, event: Event) -> None:
         """Take note of what happened."""
+        if isinstance(event, ErrorRead):
+            self._failures.acknowledge_run(event)
+            return
         self.timeline.notify(event)
         if isinstance(event, Scheduled | Finished | Retried):
             self.loop.note_progress()
         self._failures.notify(event)
-        if self._drive is not None:
-            self._drive.notify(event)
+        self._driver.notify(event)
 
     @property
     def worker(self) -> str:
@@ -337,87 +494,49 @@ class Simulation:
 
     def drained(self) -> None:
         """Nothing is outstanding."""
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._driver.drained()
 
     # How it is done.
 
-    async def _run_to(self, when: datetime, verb: str, limit: int) -> Tally:
-        async with self._driving(verb, limit, per_instant=True) as drive:
-            await drive.until(self.loop.settled())
-            await drive.until(self.loop.reached(when))
-            await drive.until(self.loop.settled())
-        return self._tally(drive)
-
-    @asynccontextmanager
-    async def _driving(
-        self, verb: str, limit: int, *, per_instant: bool = False, tickets: int | None = None
-    ) -> AsyncGenerator[Drive]:
-        __tracebackhide__ = True
-        if asyncio.get_running_loop() is not self.loop:
-            raise SimulationError(
-                f"{verb} was awaited on another event loop, such as that of another plugin's "
-                f"fixture; the verbs run on the simulation's own. In an async test await them "
-                f"there; anywhere else, use sim.run(sim.{verb})."
-            )
-        if self._wall is not None:
-            self._wall.check()
-        if self._drive is not None:
-            raise SimulationError(
-                f"{verb} cannot begin while another verb drives this simulation; "
-                f"a task under test must not drive it either"
-            )
-        drive = Drive(
-            verb,
-            self.timeline,
-            self.loop.create_future,
-            first_event=self._tallied,
-            limit=limit,
-            per_instant=per_instant,
+    def _open_docket(
+        self, codec: str | Codec, after_submit: Callable[[], Awaitable[None]] | None
+    ) -> Docket:
+        return Docket(
+            "simulation",
+            codec=codec,
+            clock=self.clock,
+            entropy=SeededEntropy(self.seed),
+            store=self._turnstile,
+            after_submit=after_submit,
         )
-        self._drive = drive
-        try:
-            await self._crew.begin(drive.stop)
-            self._turnstile.let_through(self.clock.now(), tickets)
-            yield drive
-        finally:
-            self._turnstile.shut()
-            self._drive = None
-        self._failures.raise_broken()
 
-    async def _enter(self, entering: ExitStack) -> None:
-        await self.docket.__aenter__()
-        entering.enter_context(self.docket.store.listen(self))
+    async def _run_inline(self) -> None:
+        if not self._driver.driving:
+            await self._driver.run_due(DEFAULT_LIMIT)
 
-    async def _leave(self) -> None:
-        self._drive = None
-        await self._crew.leave()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        await cancelled(sorted(others, key=hash))
-        await self.docket.__aexit__(None, None, None)
-        await self.loop.shutdown_asyncgens()
-        await self.loop.shutdown_default_executor()
+    def _instant(self, when: Instant) -> datetime:
+        """An instant that is not past.
 
-    def _tally(self, drive: Drive) -> Tally:
-        events = drive.events
-        self._tallied += len(events)
-        return Tally.of(events, running=self._crew.in_hand)
+        Raises:
+            ValueError: a naive datetime, or one in the past.
+        """
+        instant = instant_of(when, self.clock.start)
+        if instant < self.clock.now():
+            raise ValueError(
+                f"expected an instant that is not past, found {instant.isoformat()}; "
+                f"it is {self.clock.now().isoformat()}"
+            )
+        return instant
 
     def _register(self, tasks: Iterable[TaskFunction] | str) -> None:
         if isinstance(tasks, str):
             self.docket.register_collection(tasks)
-            return
-        for function in tasks:
-            self.docket.register(function)
+        else:
+            for function in tasks:
+                self.docket.register(function)
 
 
-def _another_loop_runs() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-async def _awaited(awaitable: Awaitable[R]) -> R:
-    return await awaitable
+def _refuse_other_pending(given: bool | Literal["future"]) -> bool | Literal["future"]:
+    if given not in (True, False, "future"):
+        raise ValueError(f"allow_pending is True, False or 'future', found {given!r}")
+    return given

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import overload
 
+from docket_sim.clock.durations import short
 from docket_sim.errors import error_text
 from docket_sim.events import (
     AttemptEvent,
@@ -23,7 +24,6 @@ from docket_sim.events import (
     Superseded,
 )
 from docket_sim.execution import Cause, TaskCall
-from docket_sim.simulation.durations import short
 
 _SHOWN = 44
 

@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import Any, Protocol, cast
 
 from docket_sim.clock import VirtualClock
-from docket_sim.simulation.durations import short
+from docket_sim.clock.durations import short
 
 _SHOWN = 20
 _OURS = (

@@ -15,7 +15,15 @@ from docket_sim.dependencies import AnyDependency, SharedScope, is_dependency
 from docket_sim.docket import Docket
 from docket_sim.errors import DocketError, StoreUnavailable
 from docket_sim.events import LeaseLost, Started
-from docket_sim.execution import Cancelled, ExecutionState, Finish, Refused, Reschedule, Settlement
+from docket_sim.execution import (
+    Cancelled,
+    ExecutionState,
+    Finish,
+    Refused,
+    Reschedule,
+    Settlement,
+    TaskCall,
+)
 from docket_sim.perform import Attempt, Interruption, Performed, perform
 from docket_sim.settings import WorkerSettings
 from docket_sim.store import Claim, Claimed, Settled
@@ -166,6 +174,33 @@ class Worker:
             await self._run(until_finished=True)
         finally:
             self._limits = Limits({})
+
+    async def perform_once(
+        self, call: TaskCall, *, cancel_after: timedelta | None = None
+    ) -> Performed:
+        """Run one attempt at `call`, which no store holds: nothing is settled, and none follows.
+
+        The worker need not be open. `Shared` instances last as long as the attempt.
+
+        Args:
+            call: what to run; its `attempt` says which one this is.
+            cancel_after: when to cancel the execution while it runs, counted from now.
+        """
+        now, shared = self.docket.now(), SharedScope()
+        claim = Claim(call, self.name, fence=0, delivery=1, claimed_at=now)
+        assignment, codec = self._assigner.assign(claim, self, shared)
+        attempt = Attempt(claim, assignment)
+        loop = asyncio.get_running_loop()
+        if cancel_after is not None:
+            seconds = cancel_after.total_seconds()
+            loop.call_later(seconds, attempt.interrupt, Interruption.CANCELLED)
+        try:
+            # A task of its own, as in production: what the attempt sets in its context stays there.
+            return await loop.create_task(
+                perform(attempt, codec, self.docket.now), name=f"{call.task} [{call.key}]"
+            )
+        finally:
+            await shared.close()
 
     async def _run(self, *, until_finished: bool) -> None:
         if self._resources is None or self._running:

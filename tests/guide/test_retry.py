@@ -45,9 +45,9 @@ async def test_attempts_counts_runs(sim):
     execution = await sim.docket.add(failing(Retry(attempts=3)))()
 
     assert await sim.run_until_idle() == Tally(failed=1, retried=2)
+    assert str(the_failure(sim)) == "no luck, attempt 3"
     with pytest.raises(ValueError, match="no luck, attempt 3"):
         await execution.get_result()
-    assert str(the_failure(sim)) == "no luck, attempt 3"
 
 
 async def test_a_success_ends_the_attempts(sim):

@@ -16,6 +16,7 @@ from docket_sim import (
     TaskCall,
     Timeout,
     Worker,
+    call,
     simulate,
 )
 
@@ -321,8 +322,10 @@ async def test_17_a_snapshot_sees_more_than_a_thousand_tasks(sim):
     before = await sim.docket.snapshot()
     assert {execution.key for execution in before.future} == {f"k{n}" for n in range(1_500)}
     assert before.total_tasks == 1_500
+    sim.assert_scheduled(good, due_in=HOUR, times=1_500)
     assert await sim.run_until_idle() == Tally(succeeded=1_500)
     assert len((await sim.docket.snapshot()).finished) == 1_500
+    sim.assert_ran(good, times=1_500)
 
 
 async def test_17_positional_and_keyword_spellings_are_the_same_call(sim):
@@ -333,3 +336,5 @@ async def test_17_positional_and_keyword_spellings_are_the_same_call(sim):
     spellings = [await sim.docket.add(pay)(1, 2), await sim.docket.add(pay)(amount=2, order_id=1)]
     first, second = (dict(execution.arguments) for execution in spellings)
     assert first == second == {"order_id": 1, "amount": 2}
+    sim.assert_scheduled(call(pay, 1, 2), times=2)
+    sim.assert_scheduled(call(pay, order_id=1, amount=2), times=2)

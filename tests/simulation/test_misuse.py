@@ -81,7 +81,7 @@ def test_forgotten_parentheses_are_found_at_registration(sim, forgotten):
 
 async def test_a_number_of_seconds_is_no_duration(sim):
     """A timedelta says what is meant."""
-    with pytest.raises(TypeError, match="takes a timedelta, found 60"):
+    with pytest.raises(TypeError, match="expected a timedelta or a text such as '2h', found 60"):
         await sim.run_for(60)
     with pytest.raises(TypeError, match="must be a timedelta, found 60"):
         Docket(execution_ttl=60)

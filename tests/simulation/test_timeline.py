@@ -165,7 +165,7 @@ def test_taken_keys_and_cancellations_show():
 
 def test_a_long_call_is_cut_to_what_a_line_has_room_for():
     """The data has all of it."""
-    with simulate() as sim:
+    with simulate(allow_pending=True) as sim:
         sim.run(sim.docket.add(ask_for_review, key="k")(10**40))
     assert "ask_for_review(order_id=1000000000000000000…  k  " in str(sim.timeline)
     assert sim.timeline[0].call == f"ask_for_review(order_id={10**40})"

@@ -201,7 +201,7 @@ def test_a_world_can_be_left_while_tasks_of_ones_own_still_wait():
         await asyncio.sleep(1)
 
     tasks = []
-    with simulate() as sim:
+    with simulate(allow_leaked_tasks=True) as sim:
         sim.run(program())
     assert (trace, tasks[0].cancelled()) == (["cancelled"], True)
 
@@ -233,7 +233,7 @@ def test_a_body_that_swallows_its_cancellation_does_not_keep_the_world_open(wait
                 except asyncio.CancelledError:
                     pass
 
-        with simulate() as sim:
+        with simulate(allow_leaked_tasks=True, allow_pending=True) as sim:
             sim.loop.spin_limit = 1000
             async def program():
                 asyncio.create_task(stubborn())

@@ -1,0 +1,64 @@
+"""The messages for a number of matches that is not the expected one."""
+
+from collections.abc import Sequence
+
+from docket_sim.assertions.evidence import Evidence
+from docket_sim.assertions.expectation import RETRIED, Expectation
+from docket_sim.assertions.history import Run
+from docket_sim.assertions.wording import Lines, composed, listed, times_in_words
+
+
+def too_many(
+    expectation: Expectation, evidence: Evidence, matches: Sequence[Run], times: int | None
+) -> str:
+    """The message for more, or fewer, matches than were expected."""
+    kind, call = expectation.kind, repr(expectation.call)
+    expected = "once" if times is None else times_in_words(times)
+    verdict = f"{call} {kind.says} {times_in_words(len(matches))}, expected {expected}"
+    rows = [
+        f"{evidence.describe(run)}   {evidence.status(run)}, key {run.call.key}, "
+        f"{evidence.scheduler(run)}"
+        for run in matches
+    ]
+    way_out = (
+        f"times={len(matches)} expects that many, and returns a list; or narrow it down: "
+        f"call({expectation.call.name}, ...), key=..."
+        if kind is not RETRIED
+        else f"narrow it down: call({expectation.call.name}, ...), key=..."
+    )
+    lines: Lines = [
+        ("now", evidence.present()),
+        ("found", listed(rows)),
+        ("next due", evidence.next_due()),
+    ]
+    if times is None:
+        lines.append(("say", way_out))
+    return composed(verdict, lines)
+
+
+def unexpected(expectation: Expectation, evidence: Evidence, matches: Sequence[Run]) -> str:
+    """The message for runs that were not to be there."""
+    verdict = f"{expectation.call!r} {expectation.kind.says}, expected that it is not"
+    return _there(verdict, evidence, matches)
+
+
+def something(evidence: Evidence, matches: Sequence[Run]) -> str:
+    """The message for work that waits although nothing was to."""
+    count = "an execution is" if len(matches) == 1 else f"{len(matches)} executions are"
+    return _there(f"{count} scheduled, expected nothing", evidence, matches)
+
+
+def _there(verdict: str, evidence: Evidence, matches: Sequence[Run]) -> str:
+    rows = [
+        f"{evidence.describe(run)}   {evidence.status(run)}\n"
+        f"  key {run.call.key}, {evidence.scheduler(run)}"
+        for run in matches
+    ]
+    return composed(
+        verdict,
+        [
+            ("now", evidence.present()),
+            ("found", listed(rows)),
+            ("next due", evidence.next_due()),
+        ],
+    )

@@ -1,0 +1,243 @@
+"""The evidence that assertions go by: the runs of a simulation, and how they are put in words."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from docket_sim.assertions.calls import ExpectedCall, fits
+from docket_sim.assertions.history import Drop, History, Run
+from docket_sim.clock import VirtualClock
+from docket_sim.clock.durations import short, shown
+from docket_sim.docket import Docket
+from docket_sim.errors import DocketError
+from docket_sim.events import Source
+from docket_sim.execution import TaskCall
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of the events, from number `first` on, up to `last` without it."""
+
+    first: int = 0
+    last: int | None = None
+
+    def covers(self, event: int | None) -> bool:
+        """Whether the event of that number belongs to it."""
+        return (
+            event is not None and self.first <= event and (self.last is None or event < self.last)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """That one run has scheduled another, or would have, had the key not been taken.
+
+    Attributes:
+        child: what was scheduled, or what had the key.
+        asked: the call that was made.
+        at: when.
+        source: the line of code.
+        dropped: whether the call was not accepted.
+    """
+
+    child: Run
+    asked: TaskCall
+    at: datetime
+    source: Source | None
+    dropped: bool = False
+
+
+class Evidence:
+    """What assertions look at, for all of a simulation or for a stretch of it.
+
+    Attributes:
+        seen: the runs that some assertion was about.
+    """
+
+    def __init__(
+        self,
+        docket: Docket,
+        clock: VirtualClock,
+        history: History,
+        acknowledge: Callable[[Run], None],
+        *,
+        window: Callable[[], Window] = Window,
+    ) -> None:
+        """
+        Args:
+            docket: where the work was scheduled.
+            clock: the virtual time.
+            history: what has happened.
+            acknowledge: is told of a failure that an assertion was about.
+            window: gives the stretch of the events that is looked at.
+        """
+        self.docket = docket
+        self.clock = clock
+        self.acknowledge = acknowledge
+        self.seen: list[Run] = []
+        self._history = history
+        self._window = window
+
+    def during(self, window: Callable[[], Window]) -> "Evidence":
+        """The same for a stretch of the events."""
+        stretch = Evidence(
+            self.docket,
+            self.clock,
+            self._history,
+            self.acknowledge,
+            window=window,
+        )
+        stretch.seen = self.seen
+        return stretch
+
+    def note_seen(self, run: Run) -> None:
+        """An assertion was about `run`: it is no surprise if it is left over."""
+        self.seen.append(run)
+
+    @property
+    def now(self) -> datetime:
+        """The present virtual instant."""
+        return self.clock.now()
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run, in the order in which they were scheduled."""
+        return self._history.catch_up().runs
+
+    @property
+    def drops(self) -> list[Drop]:
+        """The calls of the stretch that were not accepted."""
+        window = self._window()
+        return [drop for drop in self._history.catch_up().drops if window.covers(drop.number)]
+
+    def within(self, event: int | None) -> bool:
+        """Whether the event of that number belongs to the stretch."""
+        return self._window().covers(event)
+
+    # Comparing.
+
+    def arguments(self, call: TaskCall) -> Mapping[str, object]:
+        """The arguments of `call` by name, defaults included; none where they cannot be read."""
+        try:
+            task = self.docket.task(call.task)
+            return task.signature.with_defaults(task.decode(call.arguments))
+        except DocketError:
+            return {}
+
+    def is_call_of(self, expected: ExpectedCall, call: TaskCall) -> bool:
+        """Whether `call` is one of the task that `expected` names, whatever its arguments."""
+        if expected.function is None:
+            return call.task == expected.name
+        function = self.docket.tasks.get(call.task)
+        return function == expected.function if function is not None else False
+
+    def matches(self, expected: ExpectedCall, call: TaskCall) -> bool:
+        """Whether `call` is the one that is expected, its arguments included."""
+        return self.is_call_of(expected, call) and not expected.differences(self.arguments(call))
+
+    def parent_of(self, run: Run) -> Run | None:
+        """The run that scheduled `run`, or `None` when that came from outside any task."""
+        if run.cause is None:
+            return None
+        return self._history.run_of(run.cause, run.scheduled_at)
+
+    def links_of(self, parent: Run) -> list[Link]:
+        """What `parent` has scheduled, in order; what was dropped included."""
+        scheduled = [
+            Link(run, run.call, run.scheduled_at, run.source)
+            for run in self.runs
+            if run.first and self.parent_of(run) is parent
+        ]
+        dropped = [
+            Link(drop.holder, drop.event.call, drop.event.at, drop.event.source, dropped=True)
+            for drop in self._history.drops
+            if drop.holder is not None
+            and drop.event.call.cause is not None
+            and self._history.run_of(drop.event.call.cause, drop.event.at) is parent
+        ]
+        return sorted([*scheduled, *dropped], key=lambda link: link.at)
+
+    def is_by(self, by: object, run: Run) -> bool:
+        """Whether `run` was scheduled by what `by` stands for: a task, a call, or nobody."""
+        parent = self.parent_of(run)
+        if by is None or parent is None:
+            return by is None and parent is None
+        return self.matches(by, parent.call) if isinstance(by, ExpectedCall) else False
+
+    # Words.
+
+    def describe(self, run: Run) -> str:
+        """The call as it reads in code."""
+        return self.docket.describe(run.call)
+
+    def since_start(self, when: datetime) -> str:
+        """An instant as the time since the start."""
+        return f"+{short(when - self.clock.start)}"
+
+    def scheduler(self, run: Run) -> str:
+        """Who scheduled `run`, and from which line."""
+        where = place(run.source)
+        parent = self.parent_of(run)
+        if not run.first:
+            return "next run of a perpetual"
+        if run.cause is None:
+            return f"scheduled at {where}"
+        who = run.cause.key if parent is None else self.describe(parent)
+        return f"scheduled by {who}, attempt {run.cause.attempt}, {where}"
+
+    def status(self, run: Run) -> str:
+        """Where `run` stands, with its times."""
+        match run.status:
+            case "waiting":
+                attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
+                return f"{due(run.when, self.now)}{attempt}"
+            case "running":
+                return (
+                    f"running since {self.since_start(run.tries[-1].began)}, attempt {run.attempt}"
+                )
+            case _:
+                assert run.ended is not None
+                tried = f", attempt {run.attempt}" if run.tries else ""
+                return f"{run.status} at {self.since_start(run.ended)}{tried}"
+
+    def waiting(self) -> Iterator[Run]:
+        """What waits, in the order of due times."""
+        yield from sorted(
+            (run for run in self.runs if run.status == "waiting"), key=lambda run: run.when
+        )
+
+    def next_due(self) -> str:
+        """What is due next, and the verb that would run it."""
+        first = next(self.waiting(), None)
+        if first is None:
+            return "nothing"
+        verb = "run_due" if first.when <= self.now else "run_next"
+        when = "now" if first.when <= self.now else f"in {short(first.when - self.now)}"
+        return f"{self.describe(first)} {when}: sim.{verb}() would run it"
+
+    def present(self) -> str:
+        """The present instant, in words."""
+        return f"{shown(self.now)}   ({self.since_start(self.now)} since the start)"
+
+
+def due(when: datetime, now: datetime) -> str:
+    """When something that waits is due, as seen from now."""
+    return f"due in {short(when - now)}" if when > now else "due now"
+
+
+def place(source: Source | None) -> str:
+    """A line of code, from the working directory on where it lies in there."""
+    if source is None:
+        return "an unknown line"
+    path = Path(source.filename)
+    try:
+        path = path.relative_to(Path.cwd())
+    except ValueError:
+        path = Path(path.name)
+    return f"{path.as_posix()}:{source.line}"
+
+
+def key_fits(expected: object, key: str) -> bool:
+    """Whether a key is as expected; nothing is expected of it where `expected` is `None`."""
+    return expected is None or fits(expected, key)

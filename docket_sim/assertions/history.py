@@ -1,0 +1,218 @@
+"""What has become of each execution, worked out from the events when somebody asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from docket_sim.events import (
+    CancelledWaiting,
+    CancelRequested,
+    Dropped,
+    Event,
+    Finished,
+    LeaseLost,
+    Released,
+    Retried,
+    Scheduled,
+    Source,
+    Started,
+    Superseded,
+)
+from docket_sim.execution import Cause, TaskCall
+
+Status = Literal["waiting", "running", "completed", "failed", "cancelled", "replaced"]
+"""Where a run stands."""
+
+
+@dataclass(eq=False, slots=True)
+class Try:
+    """One attempt that has begun.
+
+    Attributes:
+        number: which attempt of its run, counted from 1.
+        began: when.
+        ended: when, or `None` while it runs.
+        error: what it failed with.
+        next_at: when the attempt that follows it is due.
+    """
+
+    number: int
+    began: datetime
+    ended: datetime | None = None
+    error: BaseException | None = None
+    next_at: datetime | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Run:
+    """One execution, or one of the runs of a perpetual.
+
+    Attributes:
+        call: the call, as it was scheduled.
+        when: the due time of its present or last attempt.
+        due: its first due time.
+        scheduled_at: when it was scheduled.
+        cause: the attempt that scheduled it, or `None` when it came from outside any task.
+        source: the line that scheduled it.
+        first: whether it is the first run: the others of a perpetual have scheduled themselves.
+        status: where it stands.
+        tries: its attempts.
+        error: what it failed with.
+        ended: when it ended.
+        began_event, ended_event: the numbers of the events that began and ended it.
+    """
+
+    call: TaskCall
+    when: datetime
+    due: datetime
+    scheduled_at: datetime
+    cause: Cause | None
+    source: Source | None
+    began_event: int
+    first: bool = True
+    status: Status = "waiting"
+    tries: list[Try] = field(default_factory=list[Try])
+    error: BaseException | None = None
+    ended: datetime | None = None
+    ended_event: int | None = None
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that waits, runs, or was the last."""
+        if self.status == "waiting":
+            return self.tries[-1].number + 1 if self._failed_before else 1
+        return self.tries[-1].number if self.tries else 1
+
+    @property
+    def delays(self) -> list[timedelta]:
+        """How long after each failure the next attempt was due."""
+        return [
+            one.next_at - one.ended
+            for one in self.tries
+            if one.next_at is not None and one.ended is not None
+        ]
+
+    @property
+    def _failed_before(self) -> bool:
+        return bool(self.tries) and self.tries[-1].next_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A call that was not accepted, because its key was taken.
+
+    Attributes:
+        event: what happened.
+        number: the number of the event.
+        holder: the run that had the key, if it is known.
+    """
+
+    event: Dropped
+    number: int
+    holder: Run | None
+
+
+class History:
+    """The runs of a simulation, in the order in which they were scheduled.
+
+    Attributes:
+        runs: all of them.
+        drops: the calls that were not accepted.
+    """
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        """
+        Args:
+            events: what has happened; it may grow.
+        """
+        self.runs: list[Run] = []
+        self.drops: list[Drop] = []
+        self._events = events
+        self._taken = 0
+        self._current: dict[tuple[str, int], Run] = {}
+        self._newest: dict[str, Run] = {}
+
+    def catch_up(self) -> "History":
+        """Take in what has happened since, and return the history."""
+        while self._taken < len(self._events):
+            self._take(self._events[self._taken])
+            self._taken += 1
+        return self
+
+    def run_of(self, cause: Cause, at: datetime) -> Run | None:
+        """The run to which the attempt `cause` belongs that was under way at `at`."""
+        for run in reversed(self.runs):
+            if run.call.key == cause.key and any(
+                one.number == cause.attempt and one.began <= at for one in run.tries
+            ):
+                return run
+        return None
+
+    def _take(self, event: Event) -> None:
+        call = event.call
+        if isinstance(event, Scheduled):
+            self._schedule(event)
+            return
+        if isinstance(event, Dropped):
+            self.drops.append(Drop(event, self._taken, self._newest.get(call.key)))
+            return
+        run = self._current.get((call.key, call.generation))
+        if run is not None:
+            self._go_on(run, event)
+
+    def _schedule(self, event: Scheduled) -> None:
+        call = event.call
+        before = self._newest.get(call.key)
+        if before is not None and before.status == "waiting":
+            self._end(before, "replaced", event.at)
+        self._open(Run(call, call.when, call.when, event.at, call.cause, event.source, self._taken))
+
+    def _open(self, run: Run) -> None:
+        self.runs.append(run)
+        self._newest[run.call.key] = run
+        self._current[run.call.key, run.call.generation] = run
+
+    def _go_on(self, run: Run, event: Event) -> None:
+        match event:
+            case Started():
+                run.call, run.status = event.call, "running"  # a next run may have other arguments
+                run.tries.append(Try(event.call.attempt, event.at))
+            case Retried(error=error, when=when):
+                self._close_try(run, event.at, error, when)
+                run.status, run.when = "waiting", when
+            case Finished():
+                self._finish(run, event)
+            case CancelledWaiting():
+                self._end(run, "cancelled", event.at)
+            case Released(when=when):
+                run.status, run.when = "waiting", when
+            case Superseded():
+                self._close_try(run, event.at, None, None)
+                self._end(run, "replaced", event.at)
+            case LeaseLost() | CancelRequested() | _:
+                pass  # another worker has it by now, or its own has yet to end it
+
+    def _finish(self, run: Run, event: Finished) -> None:
+        self._close_try(run, event.at, event.error, None)
+        run.error = event.error
+        states: dict[str, Status] = {"completed": "completed", "failed": "failed"}
+        self._end(run, states.get(event.state.value, "cancelled"), event.at)
+        if event.next_run is not None:
+            when = event.next_run
+            following = Run(
+                run.call, when, when, event.at, run.cause, run.source, self._taken, first=False
+            )
+            self._open(following)
+
+    def _end(self, run: Run, status: Status, at: datetime) -> None:
+        run.status = status
+        run.ended = at
+        run.ended_event = self._taken
+
+    def _close_try(
+        self, run: Run, at: datetime, error: BaseException | None, next_at: datetime | None
+    ) -> None:
+        if run.tries and run.tries[-1].ended is None:
+            last = run.tries[-1]
+            last.ended, last.error, last.next_at = at, error, next_at

@@ -1,0 +1,41 @@
+"""What a run has led to, as a tree in text."""
+
+from docket_sim.assertions.calls import safe_repr
+from docket_sim.assertions.evidence import Evidence, Link, due, place
+from docket_sim.assertions.history import Run
+
+_DEEPEST = 6
+_WIDEST = 12
+
+
+def tree(evidence: Evidence, root: Run) -> str:
+    """What `root` has led to, as a tree in text; deep and wide ones are cut, with a count."""
+    rows = [f"{evidence.describe(root)}   {evidence.status(root)}"]
+    rows += _branches(evidence, root, "", {id(root)})
+    return "\n".join(rows)
+
+
+def _branches(evidence: Evidence, parent: Run, indent: str, seen: set[int]) -> list[str]:
+    links = evidence.links_of(parent)
+    if links and len(indent) // 3 >= _DEEPEST:
+        return [f"{indent}└─ … {len(links)} more"]
+    rows: list[str] = []
+    for number, link in enumerate(links[:_WIDEST], start=1):
+        last = number == len(links)
+        rows.append(f"{indent}{'└─' if last else '├─'} {_branch(evidence, link)}")
+        if not link.dropped and id(link.child) not in seen:
+            inner = {*seen, id(link.child)}
+            rows += _branches(evidence, link.child, indent + ("   " if last else "│  "), inner)
+    if len(links) > _WIDEST:
+        rows.append(f"{indent}└─ … {len(links) - _WIDEST} more")
+    return rows
+
+
+def _branch(evidence: Evidence, link: Link) -> str:
+    where = place(link.source)
+    if link.dropped:
+        asked = evidence.docket.describe(link.asked)
+        return f"{asked}   dropped, its key {safe_repr(link.asked.key)} was taken, {where}"
+    child = link.child
+    gap = "at once" if child.due <= link.at else due(child.due, link.at).removeprefix("due ")
+    return f"{evidence.describe(child)}   {gap}, {evidence.status(child)}, {where}"

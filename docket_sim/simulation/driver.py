@@ -1,0 +1,177 @@
+"""Drives a simulation: opens the turnstile, lets the workers work, and sees when to stop."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from docket_sim.clock import VirtualClock
+from docket_sim.errors import NothingToRun, SimulationError
+from docket_sim.events import Event
+from docket_sim.simulation.crew import Crew
+from docket_sim.simulation.drive import Drive
+from docket_sim.simulation.failures import Failures
+from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.planted import Planted
+from docket_sim.simulation.tally import Tally
+from docket_sim.simulation.timeline import Timeline
+from docket_sim.simulation.turnstile import Turnstile
+
+DEFAULT_LIMIT = 10_000
+
+
+class Driver:
+    """Does what the driving verbs of a simulation promise.
+
+    Attributes:
+        loop: the simulation's loop, once there is one.
+        failures: what has failed, and what has broken the run.
+        driving: whether a verb is under way.
+        broken: whether a verb has ended in an error, so that work is left over by necessity.
+    """
+
+    loop: VirtualLoop
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        turnstile: Turnstile,
+        crew: Crew,
+        timeline: Timeline,
+        failures: Failures,
+    ) -> None:
+        self._clock = clock
+        self._turnstile = turnstile
+        self._crew = crew
+        turnstile.gated.update(crew.names)
+        self._timeline = timeline
+        self.failures = failures
+        self._drive: Drive | None = None
+        self._tallied = 0
+        self._idle: asyncio.Future[None] | None = None
+        self.broken = False
+        self.planted = Planted(self._action_ended)
+        self.checks: list[Callable[[], None]] = []
+
+    @property
+    def driving(self) -> bool:
+        """Whether a verb is under way."""
+        return self._drive is not None
+
+    async def run_due(self, limit: int) -> Tally:
+        """Run what is due now, and what that schedules for now."""
+        async with self._driving("run_due()", limit, per_instant=True) as drive:
+            await drive.until(self.loop.settled())
+        return self._tally(drive)
+
+    async def run_next(self) -> Tally:
+        """Move to the next due time, and run one attempt to its end."""
+        outlook = await self._turnstile.outstanding(self._clock.now())
+        if outlook.next_due is None:
+            raise NothingToRun(
+                "run_next() expects something to be scheduled, found "
+                + (f"{outlook.outstanding} running" if outlook.outstanding else "nothing")
+                + ". Add work first, or use a verb that may find nothing, such as run_due()."
+            )
+        async with self._driving("run_next()", DEFAULT_LIMIT, tickets=1) as drive:
+            while not drive.first_end.done():
+                await drive.until(drive.next_change())
+                if not (await self._turnstile.outstanding(self._clock.now())).outstanding:
+                    break  # it was cancelled before its time
+        return self._tally(drive)
+
+    async def run_until_idle(self, limit: int) -> Tally:
+        """Run everything that is scheduled or planted, all of the future included."""
+        async with self._driving("run_until_idle()", limit) as drive:
+            await drive.until(self.loop.settled())
+            while await self._anything_left():
+                self._idle = self.loop.create_future()
+                await drive.until(self._idle)
+                await drive.until(self.loop.settled())
+        return self._tally(drive)
+
+    async def run_to(self, when: datetime, verb: str, limit: int) -> Tally:
+        """Run what becomes due until `when`, and move the clock there."""
+        async with self._driving(verb, limit, per_instant=True) as drive:
+            await drive.until(self.loop.settled())
+            await drive.until(self.loop.reached(when))
+            await drive.until(self.loop.settled())
+        return self._tally(drive)
+
+    # What it is told.
+
+    def notify(self, event: Event) -> None:
+        """Take note of what happened."""
+        if self._drive is not None:
+            self._drive.notify(event)
+
+    def drained(self) -> None:
+        """Nothing is outstanding."""
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    async def leave(self) -> None:
+        """Stop the workers; a verb that was under way is forgotten."""
+        self._drive = None
+        await self._crew.leave()
+
+    def _action_ended(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.failures.note_broken(error)
+            if self._drive is not None:
+                self._drive.stop(error)
+        self.drained()
+
+    # How it is done.
+
+    async def _anything_left(self) -> bool:
+        outlook = await self._turnstile.outstanding(self._clock.now())
+        return bool(outlook.outstanding or self.planted)
+
+    @asynccontextmanager
+    async def _driving(
+        self, verb: str, limit: int, *, per_instant: bool = False, tickets: int | None = None
+    ) -> AsyncGenerator[Drive]:
+        __tracebackhide__ = True
+        self._refuse_misuse(verb)
+        drive = Drive(
+            verb,
+            self._timeline,
+            self.loop.create_future,
+            first_event=self._tallied,
+            limit=limit,
+            per_instant=per_instant,
+        )
+        self._drive = drive
+        try:
+            await self._crew.begin(drive.stop)
+            self._turnstile.let_through(self._clock.now(), tickets)
+            yield drive
+        except BaseException:
+            self.broken = True
+            raise
+        finally:
+            self._turnstile.shut()
+            self._drive = None
+        self.failures.raise_broken()
+
+    def _refuse_misuse(self, verb: str) -> None:
+        __tracebackhide__ = True
+        if asyncio.get_running_loop() is not self.loop:
+            raise SimulationError(
+                f"{verb} was awaited on another event loop, such as that of another plugin's "
+                f"fixture; the verbs run on the simulation's own. In an async test await them "
+                f"there; anywhere else, use sim.run(sim.{verb})."
+            )
+        for check in self.checks:
+            check()
+        if self._drive is not None:
+            raise SimulationError(
+                f"{verb} cannot begin while another verb drives this simulation; "
+                f"a task under test must not drive it either"
+            )
+
+    def _tally(self, drive: Drive) -> Tally:
+        events = drive.events
+        self._tallied += len(events)
+        return Tally.of(events, running=self._crew.in_hand)
