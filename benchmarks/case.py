@@ -31,9 +31,11 @@ CASES: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "growth-100k": ("laboratory", "growth", (100_000,)),
     "growth-1k-pydocket": ("rival", "growth", (1_000,)),
     "growth-10k-pydocket": ("rival", "growth", (10_000,)),
+    "examples-empty": ("laboratory", "examples_empty", ()),
     "examples": ("laboratory", "examples_thawed", ()),
     "examples-frozen": ("laboratory", "examples_frozen", ()),
     "examples-pydocket": ("rival", "examples", ()),
+    "plugin": ("plugin", "start", ()),
 }
 """Each case by name: its module, its function there, and what that is called with."""
 

@@ -1,5 +1,6 @@
-"""A test with hypothesis whose every example builds a world."""
+"""A test with hypothesis whose every example builds a world, beside one whose body is empty."""
 
+import statistics
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -8,8 +9,32 @@ from hypothesis import strategies as st
 from benchmarks.measure import took
 
 
-def milliseconds_each(example: Callable[[int], None], count: int) -> float:
-    """What one of `count` examples costs, hypothesis's own share included."""
+def milliseconds_each(
+    example: Callable[[int], None], count: int, batches: int = 1
+) -> dict[str, float]:
+    """What one of `count` examples costs.
+
+    Returns:
+        whole: all of it; own: hypothesis's own share, which is what the same test costs whose body
+        is empty, run right before it; ms: the difference of the two. Medians of the batches.
+    """
+    example(1)
+    _milliseconds(_nothing, count)
+    pairs = [
+        (_milliseconds(_nothing, count), _milliseconds(example, count)) for _ in range(batches)
+    ]
+    return {
+        "ms": statistics.median(whole - own for own, whole in pairs),
+        "own": statistics.median(own for own, _ in pairs),
+        "whole": statistics.median(whole for _, whole in pairs),
+    }
+
+
+def _nothing(amount: int) -> None:
+    """Do nothing: what is left is hypothesis."""
+
+
+def _milliseconds(example: Callable[[int], None], count: int) -> float:
     ran = 0
 
     @settings(
@@ -26,7 +51,6 @@ def milliseconds_each(example: Callable[[int], None], count: int) -> float:
         ran += 1
         example(amount)
 
-    example(1)
     elapsed = took(test)
     assert ran == count, ran
     return 1_000 * elapsed / ran

@@ -1,5 +1,6 @@
 """The cases as docket-sim does them."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -60,12 +61,20 @@ def perpetual() -> dict[str, float]:
     return {"seconds": median_of(workload.BATCHES, _perpetual)}
 
 
+def examples_empty() -> dict[str, float]:
+    def example(_amount: int) -> None:
+        with simulate():
+            pass
+
+    return _examples(example)
+
+
 def examples_thawed() -> dict[str, float]:
-    return {"ms": _examples(freeze=False)}
+    return _examples(partial(_one_task, freeze=False))
 
 
 def examples_frozen() -> dict[str, float]:
-    return {"ms": _examples(freeze=True)}
+    return _examples(partial(_one_task, freeze=True))
 
 
 def _worlds(*, freeze: bool) -> float:
@@ -125,12 +134,17 @@ def _perpetual() -> float:
     return elapsed
 
 
-def _examples(*, freeze: bool) -> float:
+def _one_task(amount: int, *, freeze: bool) -> None:
+    runs.reset()
+    with simulate(freeze=freeze) as sim:
+        sim.run(sim.docket.add(charge)(amount))
+        assert sim.run(sim.run_until_idle()) == Tally(succeeded=1)
+    runs.expect(1)
+
+
+def _examples(example: Callable[[int], None]) -> dict[str, float]:
+    import pytest  # noqa: F401 - what a test run has loaded
+
     from benchmarks.examples import milliseconds_each
 
-    def example(amount: int) -> None:
-        with simulate(freeze=freeze) as sim:
-            sim.run(sim.docket.add(charge)(amount))
-            assert sim.run(sim.run_until_idle()) == Tally(succeeded=1)
-
-    return milliseconds_each(example, workload.EXAMPLES)
+    return milliseconds_each(example, workload.EXAMPLES, workload.BATCHES)

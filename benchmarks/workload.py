@@ -19,4 +19,9 @@ BATCHES = 5
 """How often one process repeats what is short, after a first time that does not count."""
 
 EXAMPLES = 100
+"""How many examples a test with hypothesis has."""
+
 EXAMPLES_IN_REAL_TIME = 20
+
+STARTS = 20
+"""How many pairs of test runs are started, with the plugin and without."""

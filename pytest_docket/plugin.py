@@ -1,48 +1,106 @@
-"""The plugin's hooks and the fixture `sim`. The engine is loaded only when a test asks for it."""
+"""The plugin's hooks and fixtures. The engine is loaded only when a test asks for a world."""
 
 import inspect
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_docket.options import OPTIONS, add_options, read
+from pytest_docket.stash import BODY, PASSED, WORLD, note_marker, refuse_idle_marker, uses_world
+
 if TYPE_CHECKING:
     from docket_sim import Simulation
 
-_SIMULATION = pytest.StashKey["Simulation"]()
-_BODY = pytest.StashKey[Callable[..., Coroutine[Any, Any, None]]]()
-_SHOWN = 100  # lines of a timeline in a report
 _MARKER = (
-    "docket(start=, seed=, tasks=, workers=, concurrency=, dependencies=, codec=, execution_ttl=, "
-    "freeze=, allow_failures=, patience=): how the world of the `sim` fixture is made; the "
+    "docket(start=, seed=, tasks=, workers=, ...): how the world of the `sim` fixture is made; the "
     "keywords are those of docket_sim.simulate()."
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Make the ini keys and options known."""
+    add_options(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and check what the ini file and the command line say."""
     config.addinivalue_line("markers", _MARKER)
+    config.stash[OPTIONS] = read(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what worlds begin with."""
+    return config.stash[OPTIONS].header
 
 
 @pytest.fixture
-def sim(request: pytest.FixtureRequest) -> "Iterator[Simulation]":
+def docket_tasks(request: pytest.FixtureRequest) -> Any:
+    """The tasks of each world: a list, or a collection as `module:attribute`. Override it."""
+    from pytest_docket.keywords import default_tasks
+
+    return default_tasks(request.config)
+
+
+@pytest.fixture
+def docket_config() -> Mapping[str, Any]:
+    """Further keywords of `simulate()` for each world. Override it."""
+    return {}
+
+
+@pytest.fixture
+def docket_start() -> Any:
+    """The first instant of each world: an aware datetime, ISO text, or None. Override it."""
+    return None
+
+
+@pytest.fixture
+def _docket_world(
+    request: pytest.FixtureRequest, docket_tasks: Any, docket_config: Any, docket_start: Any
+) -> "Iterator[Simulation]":
+    # Async fixtures ask for it by this name, also where `sim` is overridden and in the making.
+    __tracebackhide__ = True
+    from pytest_docket.keywords import Fixtures
+    from pytest_docket.world import opened
+
+    yield from opened(request, Fixtures(docket_tasks, docket_config, docket_start))
+
+
+@pytest.fixture
+def sim(_docket_world: "Simulation") -> "Simulation":
     """A simulated world of this test's own: a docket, workers, and virtual time.
 
     The marker `docket` says how it is made: `@pytest.mark.docket(seed=7, workers=2)`. An execution
     that ends failed fails the test, unless `sim.acknowledge_failures()` was called.
     """
-    # Imported here, so that a test run that does not use the fixture does not load the engine.
-    from docket_sim import Simulation
+    return _docket_world
 
-    world = Simulation(**_options(request.node, Simulation))
-    request.node.stash[_SIMULATION] = world
-    body: Any = getattr(request.node, "obj", None)
-    if inspect.iscoroutinefunction(body):
-        request.node.stash[_BODY] = body
-    with world:
-        yield world
-        # Whether failures went unseen was decided right after the test's own code.
-        world.acknowledge_failures()
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Take note of a marker before others add some to all tests."""
+    note_marker(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse a marker without effect, where that can be told already."""
+    if "request" not in getattr(item, "fixturenames", ()):
+        refuse_idle_marker(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Run an async fixture of a test that uses `sim` on the world's own loop."""
+    __tracebackhide__ = True
+    function = fixturedef.func
+    is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    if is_async and request.scope == fixturedef.scope == "function" and uses_world(request.node):
+        from pytest_docket.async_fixtures import take_to_world
+
+        take_to_world(fixturedef, request)
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -53,8 +111,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     plain function there, made of the test as it was when the fixture was set up.
     """
     __tracebackhide__ = True
-    world = pyfuncitem.stash.get(_SIMULATION, None)
-    body = pyfuncitem.stash.get(_BODY, None)
+    world = pyfuncitem.stash.get(WORLD, None)
+    body = pyfuncitem.stash.get(BODY, None)
     if world is None or body is None:
         return (yield)
 
@@ -72,50 +130,35 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that has passed, but left failures unseen."""
+    """Fail a test that has passed, but left something undone."""
     __tracebackhide__ = True
     result = yield
-    world = item.stash.get(_SIMULATION, None)
+    refuse_idle_marker(item)
+    world = item.stash.get(WORLD, None)
     if world is not None:
         world.check()
+        item.stash[PASSED] = True
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the timeline with a failing test."""
     report = yield
-    world = item.stash.get(_SIMULATION, None)
-    if world is not None and report.failed:
-        start = world.clock.start.isoformat().replace("+00:00", "Z")
-        title = f"docket timeline (start {start}, seed {world.seed})"
-        report.sections.append((title, _last_lines(str(world.timeline)) or "nothing happened"))
+    world = item.stash.get(WORLD, None)
+    if world is not None:
+        if call.excinfo is not None:
+            item.stash[PASSED] = False  # also where pytest_runtest_call saw no exception: unittest
+        from pytest_docket.report import add_sections
+
+        add_sections(item, report, world)
     return report
 
 
-def _options(node: pytest.Item, simulation: "type[Simulation]") -> dict[str, Any]:
-    """The marker's keywords; those of a nearer marker win."""
-    options: dict[str, Any] = {}
-    for marker in node.iter_markers("docket"):
-        if marker.args:
-            raise pytest.UsageError(
-                f"@pytest.mark.docket takes keywords only, found {marker.args!r} at {node.nodeid}"
-            )
-        options = {**marker.kwargs, **options}
-    known = set(inspect.signature(simulation).parameters)
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise pytest.UsageError(
-            f"@pytest.mark.docket at {node.nodeid} has the unknown keyword "
-            f"{', '.join(unknown)}; expected some of {', '.join(sorted(known))}"
-        )
-    return options
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Compare two tallies count by count."""
+    from pytest_docket.comparison import explain
 
-
-def _last_lines(text: str) -> str:
-    lines = text.splitlines()
-    if len(lines) <= _SHOWN:
-        return text
-    return "\n".join([f"… {len(lines) - _SHOWN} earlier lines", *lines[-_SHOWN:]])
+    return explain(left, right) if op == "==" else None

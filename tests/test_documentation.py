@@ -10,6 +10,7 @@ The blocks of a page, by what stands after the three backticks:
 - `sh`: a set-up command.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -35,8 +36,16 @@ def blocks(page: Path, *kinds: str) -> list[str]:
 
 
 def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    # As where nothing but docket-sim is installed: other plugins have opinions of their own.
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p docket"}
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=120
+        command,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        env={**os.environ, **alone},
     )
 
 

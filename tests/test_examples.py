@@ -1,5 +1,6 @@
 """Every example runs, and prints what it is meant to show."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,7 @@ def run(*arguments: str, cwd: Path = ROOT) -> str:
         text=True,
         encoding="utf-8",
         timeout=120,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p docket"},
     )
     assert (done.stderr, done.returncode) == ("", 0), done.stdout + done.stderr
     return done.stdout

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import PurePath
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
 
 from docket_sim.dependencies import signature_of
 from docket_sim.task import TaskFunction, name_of
@@ -74,7 +74,9 @@ class ExpectedCall:
 
     def _said(self) -> Iterator[tuple[str, object]]:
         """What the test itself has said: an argument that has its default need not be shown."""
-        defaults = _defaults(self.function) if self.exact and self.function is not None else {}
+        defaults: Mapping[str, object] = {}
+        if self.exact and self.function is not None:
+            defaults = _defaults(self.function)
         for name, value in self.arguments.items():
             if name not in defaults or value is not defaults[name]:
                 yield name, value
@@ -224,12 +226,12 @@ def _defaults(function: TaskFunction) -> Mapping[str, object]:
     return signature_of(function).with_defaults({})
 
 
-def _refuse_other(task: object) -> TaskFunction:
+def _refuse_other(task: Any) -> TaskFunction:
     __tracebackhide__ = True
     if inspect.iscoroutine(task):
-        name = task.__qualname__.rpartition(".")[2]
+        name = str(task.__qualname__).rpartition(".")[2]
         task.close()  # it was written to be compared, not to be run
         raise TypeError(f"{name}(...) makes a coroutine; write call({name}, ...) for an assertion")
-    if not callable(task):
+    if not callable(cast("object", task)):
         raise TypeError(f"expected a task, its name, or call(task, ...), found {safe_repr(task)}")
-    return task
+    return cast("TaskFunction", task)

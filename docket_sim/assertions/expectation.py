@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
-from typing import Any, cast
+from typing import cast
 
 from docket_sim.assertions.calls import ExpectedCall, fits, wanted
 from docket_sim.assertions.evidence import Evidence, key_fits
@@ -147,35 +147,33 @@ class ExpectedError:
     """What an execution is to have failed with.
 
     Attributes:
-        error: its class, or several, or what it is to fit; anything if `None`.
+        errors: its class, or what it is to fit; one of them, or anything if there are none.
         match: a regular expression to be found in its text, or `None`.
     """
 
-    error: Any
+    errors: tuple[object, ...]
     match: str | None
 
     def fits(self, error: BaseException | None) -> bool:
         """Whether `error` is as expected."""
         if self.match is not None and not re.search(self.match, _text(error)):
             return False
-        if self.error is None:
-            return True
-        if isinstance(self.error, tuple):
-            return any(fits(one, error) for one in cast("tuple[object, ...]", self.error))
-        return fits(self.error, error)
+        return not self.errors or any(fits(one, error) for one in self.errors)
 
     def __str__(self) -> str:
-        classes: Any = self.error if isinstance(self.error, tuple) else (self.error,)
         names = " or ".join(
-            one.__name__ if isinstance(one, type) else wanted(one) for one in classes
+            one.__name__ if isinstance(one, type) else wanted(one) for one in self.errors
         )
-        said = "failed" if self.error is None else f"failed with {names}"
+        said = f"failed with {names}" if self.errors else "failed"
         return said if self.match is None else f"{said}, its text matching {self.match!r}"
 
 
 def expected_error(error: object, match: str | None) -> ExpectedError | None:
     """What a failure is to be, or `None` where nothing is said of it."""
-    return None if error is None and match is None else ExpectedError(error, match)
+    if error is None:
+        return None if match is None else ExpectedError((), match)
+    several = isinstance(error, tuple)
+    return ExpectedError(cast("tuple[object, ...]", error) if several else (error,), match)
 
 
 def _text(error: BaseException | None) -> str:

@@ -5,7 +5,7 @@ be asked for by the one that stands in, and is then the next older one, or the r
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from docket_sim.dependencies.base import Dependency
 from docket_sim.dependencies.functional import Factory, FactoryDependency, factory_name
@@ -190,7 +190,7 @@ class FactoryOverrides(MutableMapping[Factory, Factory]):
         return sum(1 for _ in self)
 
 
-def refuse_target(target: object) -> None:
+def refuse_target(target: Any) -> None:
     """Refuse what no dependency is made by.
 
     Raises:
@@ -202,17 +202,23 @@ def refuse_target(target: object) -> None:
             f"name {factory_name(target.factory)} itself"
         )
     if isinstance(target, Dependency):
+        name = type(cast("object", target)).__name__
         raise TypeError(
             f"an override is keyed by a factory, or by a class of dependencies, found an instance "
-            f"of {type(target).__name__}: name the class"
+            f"of {name}: name the class"
         )
-    if isinstance(target, type) and issubclass(target, Dependency) and target.single:
+    if _is_policy(target):
+        name = target.__name__
         raise TypeError(
-            f"{target.__name__} is a policy, and a task's policy is overridden by the task: "
-            f"sim.override(task, {target.__name__.lower()}=...)"
+            f"{name} is a policy, and a task's policy is overridden by the task: "
+            f"sim.override(task, {name.lower()}=...)"
         )
     if not callable(target):
         raise TypeError(f"an override is keyed by a factory function, found {target!r}")
+
+
+def _is_policy(target: object) -> bool:
+    return isinstance(target, type) and bool(vars(target).get("single"))
 
 
 def fitting(bindings: Mapping[str, Any], unknown: Sequence[str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import linecache
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -13,9 +12,11 @@ from docket_sim.clock.system import real_sleep
 from docket_sim.errors import BlockingSleep
 from docket_sim.events import Source
 from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.places import Places
 
-_NAME = "sleep"
 _THE_REAL_ONE = time.sleep
+_PLACES = Places([_THE_REAL_ONE])
+_OURS = frozenset({"docket_sim"})  # what is said above is not to be replaced
 
 
 class SleepGuard:
@@ -33,7 +34,7 @@ class SleepGuard:
         self._guard = self._sleep
 
     def __enter__(self) -> Self:
-        _replace_everywhere(_THE_REAL_ONE, self._guard)
+        _PLACES.replace({id(_THE_REAL_ONE): self._guard}, outside=_OURS)
         return self
 
     def __exit__(
@@ -43,7 +44,7 @@ class SleepGuard:
         traceback: TracebackType | None,
     ) -> None:
         # Everywhere again: a module that was imported meanwhile may have taken the guard.
-        _replace_everywhere(self._guard, _THE_REAL_ONE)
+        _PLACES.replace({id(self._guard): _THE_REAL_ONE}, outside=_OURS)
 
     def _sleep(self, seconds: float, /) -> None:
         __tracebackhide__ = True
@@ -59,12 +60,6 @@ class SleepGuard:
         )
         self._report(error)
         raise error
-
-
-def _replace_everywhere(what: object, replacement: object) -> None:
-    for module in list(sys.modules.values()):
-        if getattr(module, "__dict__", {}).get(_NAME) is what:
-            setattr(module, _NAME, replacement)
 
 
 def _on_virtual_loop() -> bool:

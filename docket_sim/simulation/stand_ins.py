@@ -142,12 +142,13 @@ class StandIns:
             TypeError: none of these is given, or more than one, or something does not fit.
         """
         __tracebackhide__ = True
-        if given.keys() == {"factory"}:
+        ways = set(given)
+        if ways == {"factory"}:
             return self.dependency(target, given["factory"], source=source, unused_ok=unused_ok)
-        if given.keys() == {"value"}:
+        if ways == {"value"}:
             made_by = Given(given["value"])
             return self.dependency(target, made_by, source=source, unused_ok=unused_ok)
-        if not given or not given.keys() <= {"body", *_POLICIES}:
+        if not given or not ways <= {"body", *_POLICIES}:
             raise TypeError(
                 f"override() takes a factory, or value=, or for a task some of body=, "
                 f"{', '.join(f'{name}=' for name in _POLICIES)}; found "

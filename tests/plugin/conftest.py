@@ -21,7 +21,14 @@ TASKS = """
         raise LookupError("card declined")
 
 """
-OPTIONS = ("-W", "error", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+OPTIONS = ("-W", "error", "-p", "no:cacheprovider")
+
+
+@pytest.fixture(autouse=True)
+def only_this_plugin(pytester, monkeypatch):
+    """Runs within tests load this plugin and those that they name, but none that is installed."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p docket")
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+INSTALLED = ("anyio", "asyncio", "pytest_cov", "randomly", "trio", "xdist", "xdist.looponfail")
+
 
 def test_an_async_test_that_uses_sim_needs_no_other_plugin(run):
     """It runs on the world's own loop, in virtual time, and what it awaits really runs."""
@@ -68,7 +70,7 @@ def test_an_unknown_keyword_of_the_marker_is_refused(run):
     """
     )
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*unknown keyword sede; expected some of*seed*"])
+    result.stdout.fnmatch_lines(["*unknown keyword sede; did you mean seed? expected some of*"])
     result.stdout.fnmatch_lines(["*takes keywords only, found (7,)*"])
 
 
@@ -135,14 +137,17 @@ def test_the_engine_is_not_loaded_for_tests_that_do_not_use_it(pytester):
     assert "1 passed" in done.stdout, done.stdout
 
 
-def test_the_plugin_can_be_switched_off(run):
+def test_the_plugin_can_be_switched_off(pytester, monkeypatch):
     """With `-p no:docket`, the fixture is unknown and everything else works."""
-    source = """
+    pytester.makepyfile("""
     def test_uses(sim): ...
 
     def test_plain(): ...
-    """
-    result = run(source, "-p", "no:docket")
+    """)
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    monkeypatch.delenv("PYTEST_ADDOPTS")
+    others = [option for name in INSTALLED for option in ("-p", f"no:{name}")]
+    result = pytester.runpytest_inprocess("-p", "no:docket", *others)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*fixture 'sim' not found"])
 
@@ -168,6 +173,7 @@ def test_parametrised_tests_classes_and_fixtures_can_use_sim(run):
             assert await sim.run_for(timedelta(days=days)) == Tally(succeeded=1)
             assert sim.clock.elapsed == timedelta(days=days)
 
+        @pytest.mark.docket(allow_pending=True)
         async def test_without_naming_sim(self, order):
             await asyncio.sleep(3600)
             assert order.key == "from the fixture"

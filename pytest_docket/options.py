@@ -1,0 +1,187 @@
+"""What the ini file and the command line say, checked at the start without loading the engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+_DEFAULT_SEED = 0
+_DEFAULT_START = datetime(2030, 1, 1, tzinfo=UTC)  # the engine's own, which is not loaded for it
+
+Kind = Literal["string", "int", "float", "bool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was said for the whole test run.
+
+    Attributes:
+        ini: keywords of `simulate()` that the ini file gives.
+        command_line: those that the command line gives.
+        timeline: whose reports show a timeline: `failed`, `always` or `never`.
+        timeline_lines: how many lines of it a report shows.
+        html: where an HTML page is written for each failing test, or `None`.
+    """
+
+    ini: dict[str, Any]
+    command_line: dict[str, Any]
+    timeline: str
+    timeline_lines: int
+    html: Path | None
+
+    @property
+    def header(self) -> str:
+        """The line in pytest's header."""
+        said = {**self.ini, **self.command_line}
+        start = said.get("start", _DEFAULT_START)
+        return (
+            f"docket-sim {_version()}: seed {said.get('seed', _DEFAULT_SEED)}, "
+            f"start {written(start)}"
+        )
+
+
+OPTIONS = pytest.StashKey[Options]()
+
+
+def instant(text: str) -> datetime:
+    """An instant that is written as `2030-01-01T00:00:00Z` or `2030-01-01`; UTC without a zone.
+
+    Raises:
+        ValueError: it is written otherwise.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"expected an instant such as 2030-01-01T00:00:00Z or 2030-01-01, found {text!r}"
+        ) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def written(moment: datetime) -> str:
+    """An instant as reports show it."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Make the ini keys and the command line's options known."""
+    for name, setting in _SETTINGS.items():
+        parser.addini(f"docket_{name}", setting.help, type=setting.kind, default=None)
+    group = parser.getgroup("docket", "docket-sim")
+    group.addoption(
+        "--docket-seed", type=int, metavar="N", help="seed of every world, whatever tests say"
+    )
+    group.addoption(
+        "--docket-start",
+        metavar="ISO",
+        help="first instant of every world, whatever tests say: 2030-01-01T00:00:00Z",
+    )
+    group.addoption(
+        "--docket-timeline",
+        choices=("failed", "always", "never"),
+        default="failed",
+        help="whose reports show the timeline (-rA or -rP shows those of passing tests)",
+    )
+    group.addoption(
+        "--docket-html", metavar="DIR", help="write an HTML page for each failing test with a world"
+    )
+
+
+def read(config: pytest.Config) -> Options:
+    """What the ini file and the command line say.
+
+    Raises:
+        UsageError: a value that cannot work; the message names its key.
+    """
+    ini = {name: _ini_value(config, name, setting) for name, setting in _SETTINGS.items()}
+    said = {name: value for name, value in ini.items() if value is not None}
+    lines = said.pop("timeline_lines", 100)
+    html: str | None = config.getoption("--docket-html")
+    timeline: Any = config.getoption("--docket-timeline")
+    return Options(
+        ini=said,
+        command_line=_command_line(config),
+        timeline=timeline,
+        timeline_lines=lines,
+        html=None if html is None else config.invocation_params.dir / html,
+    )
+
+
+def _command_line(config: pytest.Config) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    seed, start = config.getoption("--docket-seed"), config.getoption("--docket-start")
+    if seed is not None:
+        said["seed"] = seed
+    if start is not None:
+        try:
+            said["start"] = instant(start)
+        except ValueError as error:
+            raise pytest.UsageError(f"--docket-start: {error}") from None
+    return said
+
+
+def _ini_value(config: pytest.Config, name: str, setting: "_Setting") -> Any:
+    try:
+        value = config.getini(f"docket_{name}")
+        return None if value is None else setting.check(value)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"the ini key docket_{name}: {error}") from None
+
+
+def _version() -> str:
+    try:
+        return version("docket-sim")
+    except PackageNotFoundError:
+        return "(not installed as a package)"
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _pending(value: str) -> bool | str:
+    word = value.lower()
+    if word not in {"true", "false", "future"}:
+        raise ValueError(f"expected true, false or future, found {value!r}")
+    return word if word == "future" else word == "true"
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError(f"expected more than 0, found {value}")
+    return value
+
+
+def _collection(value: str) -> str:
+    module, _, attribute = value.partition(":")
+    if not module or not attribute:
+        raise ValueError(f"expected a collection of tasks as module:attribute, found {value!r}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    kind: Kind
+    help: str
+    check: Callable[[Any], Any] = _as_it_is
+
+
+_SETTINGS = {
+    "start": _Setting("string", "first instant of a world: 2030-01-01T00:00:00Z", instant),
+    "seed": _Setting("int", "what ids and jitter are drawn from"),
+    "tasks": _Setting("string", "tasks of every world, as module:attribute", _collection),
+    "workers": _Setting("int", "how many workers a world has", _positive),
+    "concurrency": _Setting("int", "how many attempts a worker runs at once", _positive),
+    "codec": _Setting("string", "how values travel"),
+    "freeze": _Setting("bool", "whether user code sees virtual time in datetime.now()"),
+    "patience": _Setting("float", "real seconds that threads may hold virtual time", _positive),
+    "allow_failures": _Setting("bool", "whether executions may end failed unseen"),
+    "allow_pending": _Setting("string", "whether work may be left: true, false, future", _pending),
+    "allow_leaked_tasks": _Setting("bool", "whether a test may leave asyncio tasks running"),
+    "allow_blocking_sleep": _Setting("bool", "whether time.sleep() may block the loop"),
+    "timeline_lines": _Setting("int", "how many lines of a timeline a report shows", _positive),
+}
