@@ -4,12 +4,21 @@ The one file that reads randomness; a lint rule bans it everywhere else.
 """
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _COUNTED = 0xFFF  # what twelve bits hold
+
+
+_GENERATED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def short_key(key: str) -> str:
+    """A key as reports show it: a generated one is cut to its last digits, any other is whole."""
+    return f"…{key[-8:]}" if _GENERATED.fullmatch(key) else key
 
 
 class Entropy(Protocol):

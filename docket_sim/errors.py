@@ -28,6 +28,8 @@ Each message says what was expected, what was found and what to do about it.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 
@@ -149,6 +151,22 @@ class UnusedOverride(Unchecked):
 
 class LeakedTasks(Unchecked):
     """asyncio tasks were still running when the simulation had ended."""
+
+
+_ENGINE = str(Path(__file__).parent)
+
+
+def own_traceback(error: BaseException) -> TracebackType | None:
+    """The traceback of what a task raised, from where the user's own code begins.
+
+    The whole of it, where the error comes from the engine itself.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(_ENGINE):
+            return traceback
+        traceback = traceback.tb_next
+    return error.__traceback__
 
 
 def error_text(error: BaseException) -> str:

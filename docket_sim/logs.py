@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from types import TracebackType
 
-from docket_sim.errors import error_text
+from docket_sim.errors import error_text, own_traceback
 from docket_sim.events import (
     Event,
     Finished,
@@ -51,9 +52,15 @@ class LogObserver:
             self._describe(call),
             call.key,
             _details(event),
-            exc_info=error if level >= logging.ERROR else None,
+            exc_info=_exc_info(error) if level >= logging.ERROR else None,
             extra=extra,
         )
+
+
+def _exc_info(
+    error: BaseException | None,
+) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
+    return None if error is None else (type(error), error, own_traceback(error))
 
 
 _LEVELS: dict[type[Event], int] = {

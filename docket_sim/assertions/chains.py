@@ -10,6 +10,7 @@ from docket_sim.assertions.history import Run
 from docket_sim.assertions.tree import tree
 from docket_sim.assertions.wording import Lines, composed, listed
 from docket_sim.clock.durations import duration_of, short
+from docket_sim.entropy import short_key
 
 Gap = Callable[[timedelta], bool]
 
@@ -140,7 +141,9 @@ class Chains:
             f"{self._evidence.describe(chain[-1])} asked for {self._steps[len(chain)]!r}, "
             f"but it was dropped as a duplicate"
         )
-        holder = f"key {link.child.call.key} belongs to {self._evidence.describe(link.child)}"
+        holder = (
+            f"key {short_key(link.child.call.key)} belongs to {self._evidence.describe(link.child)}"
+        )
         return self._message(
             verdict,
             [

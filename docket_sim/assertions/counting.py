@@ -6,6 +6,7 @@ from docket_sim.assertions.evidence import Evidence
 from docket_sim.assertions.expectation import RETRIED, Expectation
 from docket_sim.assertions.history import Run
 from docket_sim.assertions.wording import Lines, composed, listed, times_in_words
+from docket_sim.entropy import short_key
 
 
 def too_many(
@@ -16,7 +17,7 @@ def too_many(
     expected = "once" if times is None else times_in_words(times)
     verdict = f"{call} {kind.says} {times_in_words(len(matches))}, expected {expected}"
     rows = [
-        f"{evidence.describe(run)}   {evidence.status(run)}, key {run.call.key}, "
+        f"{evidence.describe(run)}   {evidence.status(run)}, key {short_key(run.call.key)}, "
         f"{evidence.scheduler(run)}"
         for run in matches
     ]
@@ -51,7 +52,7 @@ def something(evidence: Evidence, matches: Sequence[Run]) -> str:
 def _there(verdict: str, evidence: Evidence, matches: Sequence[Run]) -> str:
     rows = [
         f"{evidence.describe(run)}   {evidence.status(run)}\n"
-        f"  key {run.call.key}, {evidence.scheduler(run)}"
+        f"  key {short_key(run.call.key)}, {evidence.scheduler(run)}"
         for run in matches
     ]
     return composed(

@@ -10,6 +10,7 @@ from docket_sim.assertions.history import Drop, History, Run
 from docket_sim.clock import VirtualClock
 from docket_sim.clock.durations import short, shown
 from docket_sim.docket import Docket
+from docket_sim.entropy import short_key
 from docket_sim.errors import DocketError
 from docket_sim.events import Source
 from docket_sim.execution import TaskCall
@@ -183,7 +184,7 @@ class Evidence:
             return "next run of a perpetual"
         if run.cause is None:
             return f"scheduled at {where}"
-        who = run.cause.key if parent is None else self.describe(parent)
+        who = short_key(run.cause.key) if parent is None else self.describe(parent)
         return f"scheduled by {who}, attempt {run.cause.attempt}, {where}"
 
     def status(self, run: Run) -> str:

@@ -26,6 +26,7 @@ from docket_sim.assertions.wording import (
     times_in_words,
 )
 from docket_sim.clock.durations import short, shown
+from docket_sim.entropy import short_key
 from docket_sim.errors import error_text
 
 
@@ -159,7 +160,10 @@ class Explanation:
         was = "" if kind.says.startswith(("is", "was")) else "was scheduled "
         verdict = f"{self._call} {kind.says}, but {'not ' + was if was else 'not '}{who}"
         return verdict, [
-            ("found", f"{self._by(run)}\nkey {run.call.key}, {self._evidence.status(run)}")
+            (
+                "found",
+                f"{self._by(run)}\nkey {short_key(run.call.key)}, {self._evidence.status(run)}",
+            )
         ]
 
     def _other_error(self, run: Run) -> tuple[str, Lines]:
@@ -212,7 +216,9 @@ class Explanation:
     def _dropped(self, drop: Drop) -> str:
         event, holder = drop.event, drop.holder
         verdict = f"{self._call} was dropped as a duplicate: its key was taken"
-        found = [f"dropped at {self._evidence.since_start(event.at)}, key {event.call.key}"]
+        found = [
+            f"dropped at {self._evidence.since_start(event.at)}, key {short_key(event.call.key)}"
+        ]
         if holder is not None:
             found.append(
                 f"the key belongs to {self._evidence.describe(holder)}   "
@@ -278,7 +284,7 @@ class Explanation:
         return due(when, self._evidence.now)
 
     def _details(self, run: Run) -> str:
-        return f"key {run.call.key}, {self._evidence.scheduler(run)}"
+        return f"key {short_key(run.call.key)}, {self._evidence.scheduler(run)}"
 
     def _by(self, run: Run) -> str:
         return self._evidence.scheduler(run)
@@ -288,7 +294,8 @@ class Explanation:
         if miss is Miss.TASK:
             return []
         rows = [
-            f"{self._evidence.describe(run)}   {self._evidence.status(run)}, key {run.call.key}"
+            f"{self._evidence.describe(run)}   {self._evidence.status(run)}, "
+            f"key {short_key(run.call.key)}"
             for run, misses in self._candidates
             if run is not closest and misses[0] is not Miss.TASK
         ]

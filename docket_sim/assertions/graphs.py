@@ -7,6 +7,7 @@ from docket_sim.assertions.evidence import Evidence, Link
 from docket_sim.assertions.history import Run
 from docket_sim.assertions.tree import tree
 from docket_sim.assertions.wording import Lines, composed, listed
+from docket_sim.entropy import short_key
 
 
 class Graph:
@@ -80,7 +81,8 @@ class Graph:
     def _not_joined(self, pattern: ExpectedCall, runs: Sequence[Run]) -> str:
         distinct = list(dict.fromkeys(runs))
         rows = [
-            f"{self._evidence.describe(run)}, key {run.call.key}, {self._evidence.scheduler(run)}"
+            f"{self._evidence.describe(run)}, key {short_key(run.call.key)}, "
+            f"{self._evidence.scheduler(run)}"
             for run in distinct
         ]
         return self._message(

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from docket_sim.clock.durations import short
-from docket_sim.errors import UnseenFailures, error_text
+from docket_sim.entropy import short_key
+from docket_sim.errors import UnseenFailures, error_text, own_traceback
 from docket_sim.events import Event, Finished
 from docket_sim.execution import ExecutionState, TaskCall
 from docket_sim.simulation.timeline import Timeline
@@ -81,6 +82,9 @@ class Failures:
             return
         count = f"{len(failures)} executions" if len(failures) > 1 else "an execution"
         lines = "\n".join(f"  {self._line(failure)}" for failure in failures)
+        for failure in failures:
+            if failure.error is not None:
+                failure.error.__traceback__ = own_traceback(failure.error)
         raise UnseenFailures(
             f"{count} ended failed, and nothing acknowledged it:\n{lines}\n"
             f"If that is meant, say sim.acknowledge_failures(), or allow_failures=True."
@@ -89,7 +93,7 @@ class Failures:
     def _line(self, failure: Finished) -> str:
         call = failure.call
         return (
-            f"{self._describe(call)} [{call.key}] at +{short(failure.at - self._timeline.start)}, "
-            f"attempt {call.attempt}"
+            f"{self._describe(call)} [{short_key(call.key)}] "
+            f"at +{short(failure.at - self._timeline.start)}, attempt {call.attempt}"
             + (f": {error_text(failure.error)}" if failure.error is not None else "")
         )

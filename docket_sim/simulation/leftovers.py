@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from docket_sim.assertions import Evidence, Run, place
 from docket_sim.dependencies import Perpetual
+from docket_sim.entropy import short_key
 from docket_sim.errors import LeakedTasks, UnfinishedWork, UnknownTask
 from docket_sim.events import Source
 from docket_sim.simulation.planted import Planted
@@ -90,7 +91,7 @@ class Leftovers:
     def _line(self, run: Run) -> str:
         evidence = self._evidence
         return (
-            f"{evidence.describe(run)} [{run.call.key}]: {evidence.status(run)}, "
+            f"{evidence.describe(run)} [{short_key(run.call.key)}]: {evidence.status(run)}, "
             f"{evidence.scheduler(run)}"
         )
 

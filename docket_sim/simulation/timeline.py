@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import overload
 
 from docket_sim.clock.durations import short
+from docket_sim.entropy import short_key
 from docket_sim.errors import error_text
 from docket_sim.events import (
     AttemptEvent,
@@ -100,11 +101,12 @@ class Timeline(Sequence[Moment]):
         width = max((len(short(moment.elapsed)) for moment in moments), default=0) + 1
         called = [shortened(moment.call) for moment in moments]
         called_width = max(map(len, called), default=0)
-        key_width = max((len(moment.key) for moment in moments), default=0)
+        keys = [short_key(moment.key) for moment in moments]
+        key_width = max(map(len, keys), default=0)
         return "\n".join(
             f"{'+' + short(moment.elapsed):>{width}}  {moment.what:<10}  "
-            f"{call:<{called_width}}  {moment.key:<{key_width}}  {moment.details}".rstrip()
-            for moment, call in zip(moments, called, strict=True)
+            f"{call:<{called_width}}  {key:<{key_width}}  {moment.details}".rstrip()
+            for moment, call, key in zip(moments, called, keys, strict=True)
         )
 
     def _moment(self, event: Event) -> Moment:
@@ -190,4 +192,4 @@ def _scheduler(cause: Cause | None, source: Source | None) -> str:
     line = f"{PurePath(source.filename).name}:{source.line}" if source else "an unknown line"
     if cause is None:
         return line
-    return f"{cause.key}, attempt {cause.attempt}, {line}"
+    return f"{short_key(cause.key)}, attempt {cause.attempt}, {line}"

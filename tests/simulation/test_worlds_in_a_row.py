@@ -62,6 +62,8 @@ def everything():
     names = {
         (key, name): id(value)
         for key, module in list(sys.modules.items())
+        # What hypothesis measures of its own, and pytest of assertions, changes at all times.
+        if not key.startswith(("hypothesis.", "_pytest.assertion"))
         for name, value in list(getattr(module, "__dict__", {}).items())
     }
     stacks = [list(stack) for stack in (api.freeze_factories, api.ignore_lists, api.tz_offsets)]
@@ -302,7 +304,7 @@ def test_a_blocking_sleep_is_caught_under_any_name(module):
     assert napping.pause is REAL["sleep"]
 
 
-def test_hypothesis_makes_a_world_for_each_example_without_complaint(pytester):
+def test_hypothesis_makes_a_world_for_each_example_without_complaint(pytester, monkeypatch):
     """With its default settings, and warnings as errors: deadline and health checks are content."""
     pytester.makepyfile(
         """
@@ -327,5 +329,7 @@ def test_hypothesis_makes_a_world_for_each_example_without_complaint(pytester):
             assert len(seen) >= 100
         """
     )
-    result = pytester.runpytest_subprocess("-W", "error")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    plugins = ("-p", "docket", "-p", "hypothesispytest")
+    result = pytester.runpytest_subprocess("-W", "error", *plugins)
     result.assert_outcomes(passed=2)
