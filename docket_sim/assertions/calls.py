@@ -114,7 +114,9 @@ def call(task: Callable[P, Awaitable[Any]], /, *args: P.args, **kwargs: P.kwargs
         arguments = signature.bind(args, kwargs)
     except TypeError as error:
         raise TypeError(f"call of {name_of(function)}{signature.arguments}: {error}") from None
-    return ExpectedCall(function, name_of(function), signature.with_defaults(arguments), exact=True)
+    whole = signature.with_defaults(arguments)
+    ordered = {name: whole[name] for name in signature.argument_types if name in whole}
+    return ExpectedCall(function, name_of(function), ordered, exact=True)
 
 
 def any_call(task: TaskFunction | str, /, **arguments: Any) -> ExpectedCall:

@@ -22,7 +22,7 @@ def too_many(
         for run in matches
     ]
     way_out = (
-        f"times={len(matches)} expects that many, and returns a list; or narrow it down: "
+        f"times={len(matches)} expects that many, and returns a list;\nor narrow it down: "
         f"call({expectation.call.name}, ...), key=..."
         if kind is not RETRIED
         else f"narrow it down: call({expectation.call.name}, ...), key=..."
