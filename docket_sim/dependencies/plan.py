@@ -224,7 +224,8 @@ class _Planner:
         path: str,
         above: tuple[FactoryDependency, ...],
     ) -> int:
-        self.plan.overridden.append(override)
+        if override not in self.plan.overridden:
+            self.plan.overridden.append(override)
         if isinstance(override.factory, Given):
             self.plan.made_by.append(override.factory)
             return self._append(Hand(path, override.factory.value))
@@ -250,7 +251,9 @@ class _Planner:
         seen_from_here.make(dependency, path, above)
         itself = _Planner(name, self._overrides, inside_shared=True, inside=self._inside)
         itself.make(dependency, name, ())
-        self.plan.overridden += itself.plan.overridden
+        self.plan.overridden += [
+            one for one in itself.plan.overridden if one not in self.plan.overridden
+        ]
         self.plan.made_by += itself.plan.made_by
         return Share(path, dependency, itself.plan)
 

@@ -116,10 +116,10 @@ class Driver:
         await self._crew.leave()
 
     def _action_ended(self, error: BaseException | None) -> None:
-        if error is not None:
+        if error is not None and self._drive is not None:
+            self._drive.stop(error)
+        elif error is not None:
             self.failures.note_broken(error)
-            if self._drive is not None:
-                self._drive.stop(error)
         self.drained()
 
     # How it is done.

@@ -234,12 +234,17 @@ class VirtualLoop(AccountingLoop):
             outside = self.outside.under_way or self.conversations.awaited
             if outside and (hold := self.outside.hold() or self.conversations.hold()):
                 self.poll(hold)
-            elif self._settled:
-                waiters, self._settled = self._settled, []
-                for waiter in waiters:
-                    setter(waiter)()
-            elif not self._jump() and not self._linger():
+            elif not (self._settle() or self._jump() or self._linger()):
                 raise Deadlock(deadlock_report(self, self.clock, self._quiet_since))
+
+    def _settle(self) -> bool:
+        """Tell who waits for it that nothing more happens at this instant; false if nobody does."""
+        if not self._settled or self._timers.overdue(self.clock.microseconds):
+            return False  # after a jump of the clock, what was due meanwhile is late, not gone
+        waiters, self._settled = self._settled, []
+        for waiter in waiters:
+            setter(waiter)()
+        return True
 
     def _jump(self) -> bool:
         """Move to the next timer, and make ready what is due then; false when there is none."""

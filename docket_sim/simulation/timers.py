@@ -99,6 +99,10 @@ class Timers:
                 into.append(timer)
         return instant
 
+    def overdue(self, now: int) -> bool:
+        """Whether a timer is set for an instant that is not in the future."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
     def put_back(self, instant: int, timers: deque[asyncio.Handle]) -> None:
         """Set the timers again that `take_next` has moved."""
         while timers:
