@@ -101,7 +101,11 @@ class Timers:
 
     def overdue(self, now: int) -> bool:
         """Whether a timer is set for an instant that is not in the future."""
-        return bool(self._heap) and self._heap[0][0] <= now
+        heap = self._heap
+        while heap and heap[0][0] <= now and heap[0][2]._cancelled:
+            heapq.heappop(heap)
+            self._cancelled -= 1
+        return bool(heap) and heap[0][0] <= now
 
     def put_back(self, instant: int, timers: deque[asyncio.Handle]) -> None:
         """Set the timers again that `take_next` has moved."""
