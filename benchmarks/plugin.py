@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from benchmarks import workload
 from benchmarks.measure import took
 
+_LEAN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+"""The less there is besides, the less of a difference drowns in it."""
 _WITHOUT = ("-p", "no:docket")
 _NO_TESTS = 5
 """pytest's exit status where there is nothing to run."""
@@ -42,7 +44,7 @@ def _pair(empty: Path, number: int) -> tuple[float, float]:
 
 def _pytest(empty: Path, *options: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, empty.name],
+        [sys.executable, "-m", "pytest", "-q", *_LEAN, *options, empty.name],
         cwd=empty.parent,
         env=_compiling(empty.parent),
         capture_output=True,

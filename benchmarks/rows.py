@@ -162,7 +162,6 @@ ROWS: list[Row] = [
         "ms",
         Measured("examples-frozen", "ms"),
         theirs=_EXAMPLES,
-        goal=1,
     ),
     Row(
         "examples",

@@ -101,11 +101,12 @@ def _amount(value: float, unit: str) -> str:
 
 
 def _number(value: float) -> str:
-    if value >= 100:
+    size = abs(value)  # a difference that is lost in the noise may come out negative
+    if size >= 100:
         return f"{value:,.0f}"
-    if value >= 10:
+    if size >= 10:
         return f"{value:.1f}"
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+    return f"{value:.2f}" if size >= 0.1 else f"{value:.4f}"
 
 
 def _joined(line: tuple[str, ...], widths: list[int]) -> str:

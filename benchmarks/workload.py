@@ -23,5 +23,5 @@ EXAMPLES = 100
 
 EXAMPLES_IN_REAL_TIME = 20
 
-STARTS = 20
+STARTS = 40
 """How many pairs of test runs are started, with the plugin and without."""

@@ -50,7 +50,7 @@ class Task:
         self.name = name
         self.function = function
         self.signature: Signature = signature_of(function)
-        self.codec: TaskCodec = codec.for_task(self._types(self.signature.argument_types))
+        self.codec: TaskCodec = codec.for_task(_types_of(self.signature, name))
         self._codec_maker = codec
         self._full_codec: TaskCodec | None = None
         self.plan: Plan = plan_for(name, self.signature)
@@ -146,6 +146,12 @@ class Task:
 
     def _types(self, arguments: Mapping[str, object]) -> TaskTypes:
         return TaskTypes(self.name, arguments, self.signature.returns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _types_of(signature: Signature, name: str) -> TaskTypes:
+    """What a codec goes by: one object for all dockets, so that it need look once only."""
+    return TaskTypes(name, signature.argument_types, signature.returns)
 
 
 class Registry:

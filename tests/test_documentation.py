@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(?P<kind>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
-TEST = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
+TEST = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 
@@ -75,7 +75,7 @@ def test_every_page_does_what_it_says(page: Path, tmp_path: Path):
 
     output = done.stdout.replace(f"{tmp_path}/", "")
     failed = set(re.findall(r"^(?:FAILED|ERROR) \S+?(?:::(\w+))?(?: |$)", output, re.MULTILINE))
-    passed = set(re.findall(r"^PASSED \S+?::(\w+)", output, re.MULTILINE))
+    passed = set(re.findall(r"^PASSED \S+::(\w+)", output, re.MULTILINE))
     assert failed == set(failing), output + done.stderr
     assert passed == {*tests, "test_the_page_was_read"} - set(failing), output + done.stderr
     assert done.stderr == ""

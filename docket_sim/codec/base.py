@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TaskTypes:
-    """What a task's signature says about the values that travel.
+    """What a task's signature says about the values that travel; equal to itself alone.
 
     Attributes:
         task: the task's name, for messages.

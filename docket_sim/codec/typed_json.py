@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -38,7 +39,7 @@ class JsonCodec:
 
     def for_task(self, types: TaskTypes) -> TaskCodec:
         """The codec of the task that `types` describes."""
-        return _JsonTaskCodec(types)
+        return _codec_of(types)
 
 
 class _JsonTaskCodec:
@@ -153,6 +154,10 @@ class _JsonTaskCodec:
             f"found {type(arguments.get(name)).__name__}: {_reason(details[0], name)}."
             + (f" {_WAYS_OUT}" if untyped else "")
         )
+
+
+# Building adapters costs as much as a small world does; all dockets of a process share them.
+_codec_of = lru_cache(maxsize=4096)(_JsonTaskCodec)
 
 
 def _arguments_adapter(types: Mapping[str, object]) -> TypeAdapter[dict[str, object] | None]:

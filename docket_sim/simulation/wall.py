@@ -12,7 +12,7 @@ import importlib
 import uuid
 from datetime import datetime, timedelta
 from functools import lru_cache
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from pydantic_core import core_schema
@@ -205,14 +205,3 @@ def _teach_pydantic(api: Any) -> None:
 
     api.FakeDatetime.__get_pydantic_core_schema__ = classmethod(as_datetime)
     api.FakeDate.__get_pydantic_core_schema__ = classmethod(as_date)
-
-
-def attributes_hash(module: Any) -> str:
-    """What freezegun's own function gives for a module, without sorting its names."""
-    names: Any = vars(module) if type(module) is ModuleType else None
-    if names is None or "__dir__" in names:
-        try:
-            names = dir(module)
-        except (ImportError, TypeError):
-            names = ()
-    return f"{id(module)}-{hash(frozenset(names))}"

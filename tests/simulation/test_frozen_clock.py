@@ -12,11 +12,10 @@ from time import monotonic
 from time import time as unix_time
 
 import pytest
-from freezegun import api, freeze_time
+from freezegun import freeze_time
 from pydantic import BaseModel
 
 from docket_sim import CurrentExecution, Depends, Execution, Tally, simulate
-from docket_sim.simulation.wall import attributes_hash
 
 REAL = {"datetime": datetime, "date": date, "time": unix_time, "monotonic": monotonic}
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -276,15 +275,3 @@ def test_times_computed_from_the_frozen_clock_are_exact_due_times():
         assert type(execution.when) is REAL["datetime"]
         assert sim.run(sim.run_until(datetime.now(UTC) + delay)) == Tally(succeeded=1)
         assert datetime.now(UTC) - sim.clock.start == delay
-
-
-def test_modules_are_known_by_what_freezegun_knows_them_by():
-    """The quick look gives what freezegun's own gives, so that the two share one cache."""
-    modules = [module for module in list(sys.modules.values()) if hasattr(module, "__name__")]
-    differing = [
-        module.__name__
-        for module in modules
-        if attributes_hash(module) != api._get_module_attributes_hash(module)
-    ]
-    assert len(modules) > 100
-    assert differing == []
