@@ -76,7 +76,7 @@ class Evidence:
         self.docket = docket
         self.clock = clock
         self.acknowledge = acknowledge
-        self.seen: list[Run] = []
+        self.seen: set[Run] = set()
         self._history = history
         self._window = window
 
@@ -94,7 +94,7 @@ class Evidence:
 
     def note_seen(self, run: Run) -> None:
         """An assertion was about `run`: it is no surprise if it is left over."""
-        self.seen.append(run)
+        self.seen.add(run)
 
     @property
     def now(self) -> datetime:
@@ -137,31 +137,22 @@ class Evidence:
         """Whether `call` is the one that is expected, its arguments included."""
         return self.is_call_of(expected, call) and not expected.differences(self.arguments(call))
 
-    def parent_of(self, run: Run) -> Run | None:
-        """The run that scheduled `run`, or `None` when that came from outside any task."""
-        if run.cause is None:
-            return None
-        return self._history.run_of(run.cause, run.scheduled_at)
-
     def links_of(self, parent: Run) -> list[Link]:
         """What `parent` has scheduled, in order; what was dropped included."""
-        scheduled = [
-            Link(run, run.call, run.scheduled_at, run.source)
-            for run in self.runs
-            if run.first and self.parent_of(run) is parent
-        ]
-        dropped = [
-            Link(drop.holder, drop.event.call, drop.event.at, drop.event.source, dropped=True)
-            for drop in self._history.drops
-            if drop.holder is not None
-            and drop.event.call.cause is not None
-            and self._history.run_of(drop.event.call.cause, drop.event.at) is parent
-        ]
-        return sorted([*scheduled, *dropped], key=lambda link: link.at)
+        links: list[Link] = []
+        for child in self._history.catch_up().children_of(parent):
+            match child:
+                case Run():
+                    links.append(Link(child, child.call, child.scheduled_at, child.source))
+                case Drop(event=event, holder=Run() as holder):
+                    links.append(Link(holder, event.call, event.at, event.source, dropped=True))
+                case _:
+                    pass  # nobody knows who had the key
+        return links
 
     def is_by(self, by: object, run: Run) -> bool:
         """Whether `run` was scheduled by what `by` stands for: a task, a call, or nobody."""
-        parent = self.parent_of(run)
+        parent = run.parent
         if by is None or parent is None:
             return by is None and parent is None
         return self.matches(by, parent.call) if isinstance(by, ExpectedCall) else False
@@ -179,7 +170,7 @@ class Evidence:
     def scheduler(self, run: Run) -> str:
         """Who scheduled `run`, and from which line."""
         where = place(run.source)
-        parent = self.parent_of(run)
+        parent = run.parent
         if not run.first:
             return "next run of a perpetual"
         if run.cause is None:

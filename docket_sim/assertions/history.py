@@ -55,6 +55,7 @@ class Run:
         scheduled_at: when it was scheduled.
         cause: the attempt that scheduled it, or `None` when it came from outside any task.
         source: the line that scheduled it.
+        parent: the run that scheduled it, if it is known.
         first: whether it is the first run: the others of a perpetual have scheduled themselves.
         status: where it stands.
         tries: its attempts.
@@ -70,6 +71,7 @@ class Run:
     cause: Cause | None
     source: Source | None
     began_event: int
+    parent: "Run | None" = None
     first: bool = True
     status: Status = "waiting"
     tries: list[Try] = field(default_factory=list[Try])
@@ -106,11 +108,13 @@ class Drop:
         event: what happened.
         number: the number of the event.
         holder: the run that had the key, if it is known.
+        parent: the run that made the call, if it was one.
     """
 
     event: Dropped
     number: int
     holder: Run | None
+    parent: Run | None
 
 
 class History:
@@ -132,6 +136,8 @@ class History:
         self._taken = 0
         self._current: dict[tuple[str, int], Run] = {}
         self._newest: dict[str, Run] = {}
+        self._of_key: dict[str, list[Run]] = {}
+        self._children: dict[int, list[Run | Drop]] = {}
 
     def catch_up(self) -> "History":
         """Take in what has happened since, and return the history."""
@@ -140,12 +146,16 @@ class History:
             self._taken += 1
         return self
 
-    def run_of(self, cause: Cause, at: datetime) -> Run | None:
-        """The run to which the attempt `cause` belongs that was under way at `at`."""
-        for run in reversed(self.runs):
-            if run.call.key == cause.key and any(
-                one.number == cause.attempt and one.began <= at for one in run.tries
-            ):
+    def children_of(self, parent: Run) -> Sequence[Run | Drop]:
+        """What `parent` has scheduled or tried to, in order."""
+        return self._children.get(id(parent), ())
+
+    def _run_of(self, cause: Cause | None) -> Run | None:
+        """The run to which the attempt `cause` belongs, which is the latest of that key."""
+        if cause is None:
+            return None
+        for run in reversed(self._of_key.get(cause.key, ())):
+            if any(one.number == cause.attempt for one in run.tries):
                 return run
         return None
 
@@ -155,7 +165,11 @@ class History:
             self._schedule(event)
             return
         if isinstance(event, Dropped):
-            self.drops.append(Drop(event, self._taken, self._newest.get(call.key)))
+            holder, parent = self._newest.get(call.key), self._run_of(call.cause)
+            drop = Drop(event, self._taken, holder, parent)
+            self.drops.append(drop)
+            if parent is not None:
+                self._children.setdefault(id(parent), []).append(drop)
             return
         run = self._current.get((call.key, call.generation))
         if run is not None:
@@ -166,10 +180,17 @@ class History:
         before = self._newest.get(call.key)
         if before is not None and before.status == "waiting":
             self._end(before, "replaced", event.at)
-        self._open(Run(call, call.when, call.when, event.at, call.cause, event.source, self._taken))
+        parent = self._run_of(call.cause)
+        run = Run(
+            call, call.when, call.when, event.at, call.cause, event.source, self._taken, parent
+        )
+        self._open(run)
+        if parent is not None:
+            self._children.setdefault(id(parent), []).append(run)
 
     def _open(self, run: Run) -> None:
         self.runs.append(run)
+        self._of_key.setdefault(run.call.key, []).append(run)
         self._newest[run.call.key] = run
         self._current[run.call.key, run.call.generation] = run
 
@@ -201,7 +222,15 @@ class History:
         if event.next_run is not None:
             when = event.next_run
             following = Run(
-                run.call, when, when, event.at, run.cause, run.source, self._taken, first=False
+                run.call,
+                when,
+                when,
+                event.at,
+                run.cause,
+                run.source,
+                self._taken,
+                run.parent,
+                first=False,
             )
             self._open(following)
 
