@@ -301,3 +301,11 @@ async def test_what_a_running_body_was_replaced_by_waits(sim):
     assert sim.assert_scheduled(call(slow, 2)).status == "waiting"
     await sim.run_until_idle()
     assert sim.assert_ran(slow).arguments == {"number": 2}
+
+
+@pytest.mark.docket(allow_pending=True)
+async def test_a_call_has_no_more_arguments_than_it_is_written_with(sim, fails):
+    """What was passed besides is named."""
+    await sim.docket.add(pay)(7, 1.0, "a note", colour="red")
+    fails("notes: expected no such argument", sim.assert_scheduled, call(pay, 7, 1.0))
+    fails("extra: expected no such argument", sim.assert_scheduled, call(pay, 7, 1.0, "a note"))
