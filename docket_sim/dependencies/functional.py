@@ -33,6 +33,7 @@ class FactoryDependency:
         factory: what was given to `Depends` or `Shared`.
         bindings: values for parameters of the factory; they may be dependencies themselves.
         shared: whether what it makes belongs to the worker instead of the attempt.
+        inside: the overrides inside of which it is asked for, as far as they make a difference.
     """
 
     def __init__(
@@ -46,12 +47,19 @@ class FactoryDependency:
         self.factory = factory
         self.bindings = dict(bindings)
         self.shared = shared
+        self.inside: tuple[object, ...] = ()
+
+    def seen_from(self, inside: tuple[object, ...]) -> "FactoryDependency":
+        """The same, asked for inside of overrides."""
+        seen = FactoryDependency(self.factory, self.bindings, shared=self.shared)
+        seen.inside = inside
+        return seen
 
     def same_as(self, other: "FactoryDependency") -> bool:
         """Whether both stand for one instance: the same factory with the same bindings."""
         return (
             self.factory == other.factory
-            and self.shared == other.shared
+            and (self.shared, self.inside) == (other.shared, other.inside)
             and self.bindings.keys() == other.bindings.keys()
             and all(
                 mine is theirs or (type(mine) is type(theirs) and _equal(mine, theirs))

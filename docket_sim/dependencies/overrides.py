@@ -218,7 +218,7 @@ def refuse_target(target: Any) -> None:
 
 
 def _is_policy(target: object) -> bool:
-    return isinstance(target, type) and bool(vars(target).get("single"))
+    return isinstance(target, type) and any(vars(one).get("single") for one in target.__mro__)
 
 
 def fitting(bindings: Mapping[str, Any], unknown: Sequence[str]) -> dict[str, Any]:

@@ -135,6 +135,9 @@ class _Planner:
                     f"{place}: {dependency!r} decides over the whole task; make it the default of "
                     f"a parameter of its own."
                 )
+            override = self._overrides.of_dependency(type(dependency))
+            if override is not None:
+                return self._add_override(override, dependency, parameter, ())
             return self._append(Enter(parameter, dependency, annotates))
         slot = self._add(dependency, parameter, parameter, ())
         self._note_policy(dependency, slot)
@@ -199,6 +202,7 @@ class _Planner:
         self, dependency: FactoryDependency, path: str, above: tuple[FactoryDependency, ...]
     ) -> int:
         name = factory_name(dependency.factory)
+        dependency = self._as_seen_from_here(dependency)
         for place, one in enumerate(above):
             if one.same_as(dependency):
                 circle = [factory_name(each.factory) for each in (*above[place:], dependency)]
@@ -216,6 +220,13 @@ class _Planner:
         )
         self._made.append((dependency, slot))
         return slot
+
+    def _as_seen_from_here(self, dependency: FactoryDependency) -> FactoryDependency:
+        """`dependency`, told from the one outside of an override that it would itself lead to."""
+        if not self._inside:
+            return dependency
+        needed = list(factories_in([dependency]))
+        return dependency.seen_from(tuple(one for one in self._inside if one.target in needed))
 
     def _add_override(
         self,
