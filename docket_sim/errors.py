@@ -12,7 +12,7 @@ Each message says what was expected, what was found and what to do about it.
     ├── ExecutionCancelled      the result of an execution that was cancelled
     ├── ResultExpired           the result of an execution whose record is gone
     ├── StoreUnavailable        the store did not answer (also a ConnectionError)
-    ├── InjectedFailure         raised in place of a body, because a test asked for it
+    ├── InjectedFailure         raised in place of a body or after it, for a test
     └── SimulationError         a simulated run that cannot go on
         ├── Deadlock            nothing can ever happen again
         ├── Spinning            the run goes on, but time does not
@@ -102,7 +102,7 @@ class StoreUnavailable(DocketError, ConnectionError):
 
 
 class InjectedFailure(DocketError):
-    """Raised in place of a task's body, because a test asked for a failure."""
+    """Raised in place of a task's body, or after it, because a test asked for a failure."""
 
 
 class SimulationError(DocketError):

@@ -9,6 +9,7 @@ import pytest
 
 from docket_sim import Simulation, current_attempt
 from docket_sim.clock.durations import short
+from docket_sim.entropy import short_key
 
 _HANDLERS = ("caplog_handler", "report_handler", "log_cli_handler", "log_file_handler")
 
@@ -51,7 +52,7 @@ class _InVirtualTime(logging.Formatter):
             record.created, record.msecs = real
         key = _key(record)
         since = f"+{short(self._world.clock.elapsed)}"
-        return f"{since} {key} | {text}" if key else f"{since} | {text}"
+        return f"{since} {short_key(key)} | {text}" if key else f"{since} | {text}"
 
 
 def _key(record: logging.LogRecord) -> str:

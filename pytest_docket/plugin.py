@@ -96,7 +96,7 @@ def pytest_fixture_setup(
     __tracebackhide__ = True
     function = fixturedef.func
     is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-    if is_async and request.scope == fixturedef.scope == "function" and uses_world(request.node):
+    if is_async and request.scope == "function" and uses_world(request.node):
         from pytest_docket.async_fixtures import take_to_world
 
         take_to_world(fixturedef, request)

@@ -251,7 +251,7 @@ class Assertions:
 
         Args:
             delays: how long after each failure the next attempt was due, in order: all of them.
-            times: how often it was retried.
+            times: how often it was retried; 0 is an execution that was not.
             within: how far off each delay may be.
         """
         __tracebackhide__ = True

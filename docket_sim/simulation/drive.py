@@ -83,9 +83,14 @@ class Drive:
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it ends with an error."""
+        return self._stopped.done()
+
     def stop(self, error: BaseException) -> None:
         """End the drive with `error`."""
-        if not self._stopped.done():
+        if not self.stopped:
             self._stopped.set_exception(error)
 
     async def until(self, condition: asyncio.Future[Any]) -> None:

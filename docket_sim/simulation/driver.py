@@ -66,6 +66,7 @@ class Driver:
 
     async def run_next(self) -> Tally:
         """Move to the next due time, and run one attempt to its end."""
+        __tracebackhide__ = True
         outlook = await self._turnstile.outstanding(self._clock.now())
         if outlook.next_due is None:
             raise NothingToRun(
@@ -116,7 +117,7 @@ class Driver:
         await self._crew.leave()
 
     def _action_ended(self, error: BaseException | None) -> None:
-        if error is not None and self._drive is not None:
+        if error is not None and self._drive is not None and not self._drive.stopped:
             self._drive.stop(error)
         elif error is not None:
             self.failures.note_broken(error)

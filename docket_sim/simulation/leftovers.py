@@ -1,17 +1,36 @@
 """What a test leaves behind: work that nobody ran, and tasks that nobody waited for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from docket_sim.assertions import Evidence, Run, place
 from docket_sim.dependencies import Perpetual
 from docket_sim.entropy import short_key
-from docket_sim.errors import LeakedTasks, UnfinishedWork, UnknownTask
+from docket_sim.errors import LeakedTasks, Unchecked, UnfinishedWork, UnknownTask
 from docket_sim.events import Source
 from docket_sim.simulation.planted import Planted
 
 _SHOWN = 8
+
+
+def refuse_all(checks: Iterable[Callable[[], None]]) -> None:
+    """Make every check, so that one thing that was left behind does not hide another.
+
+    Raises:
+        Unchecked: what the first check that fails raises, with a note for each of the others.
+    """
+    __tracebackhide__ = True
+    found: list[Unchecked] = []
+    for check in checks:
+        try:
+            check()
+        except Unchecked as error:
+            found.append(error)
+    for further in found[1:]:
+        found[0].add_note(f"Besides, {type(further).__name__}: {further}")
+    if found:
+        raise found[0]
 
 
 class Leftovers:
@@ -49,10 +68,11 @@ class Leftovers:
 
     def described(self, tasks: "Sequence[asyncio.Task[Any]]") -> list[str]:
         """Tasks that nobody waits for, each with the line where it stands."""
+        self._planted.close()
         return [
             f"{task.get_name()}: {_coroutine(task)}, {_where(task)}"
             for task in tasks
-            if not task.done()
+            if not task.done() and not self._planted.owns(task)
         ]
 
     def refuse_leaked(self, leaked: Sequence[str]) -> None:

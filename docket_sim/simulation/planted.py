@@ -35,6 +35,7 @@ class Planted:
         """
         self._waiting: list[_Plant] = []
         self._ended = ended
+        self._closed = False
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -67,6 +68,14 @@ class Planted:
         seconds = loop.clock.microseconds_at(when) / 1_000_000
         loop.call_at(seconds, begin, context=context)
 
+    def close(self) -> None:
+        """Nothing ends any more: what is cancelled from now on has not happened."""
+        self._closed = True
+
+    def owns(self, task: "asyncio.Task[Any]") -> bool:
+        """Whether `task` performs one of the actions."""
+        return any(plant.task is task for plant in self._waiting)
+
     def take(self) -> list[str]:
         """What has not happened, in words; it is forgotten herewith."""
         waiting, self._waiting = self._waiting, []
@@ -82,7 +91,7 @@ class Planted:
         ]
 
     def _over(self, plant: _Plant, task: "asyncio.Task[None]") -> None:
-        if plant in self._waiting:
+        if plant in self._waiting and not self._closed:
             self._waiting.remove(plant)
         self._ended(None if task.cancelled() else task.exception())
 

@@ -128,7 +128,7 @@ def failing(
     key: str | None,
 ) -> Script:
     """The script of a task that fails on some attempts, or on all of them if that is `None`."""
-    raises = Raises(exc or InjectedFailure(f"{task} was told to fail"))
+    raises = Raises(InjectedFailure(f"{task} was told to fail") if exc is None else exc)
     outcome = Runs(then=raises) if after_body else raises
     if on_attempts is None:
         return Script({}, key=key, otherwise=outcome)

@@ -20,7 +20,7 @@ from docket_sim.perform import Performed
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.driver import DEFAULT_LIMIT, Driver
 from docket_sim.simulation.failures import Failures
-from docket_sim.simulation.leftovers import Leftovers
+from docket_sim.simulation.leftovers import Leftovers, refuse_all
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.planted import Action
 from docket_sim.simulation.script import Script, ScriptedOutcome, failing, refuse_attempt
@@ -154,9 +154,8 @@ class Simulation(Assertions):
         __tracebackhide__ = True
         leaked = self._world.leave(self._leftovers.described)
         if exc_value is None:
-            self.check()
-            if not self.allow_leaked_tasks:
-                self._leftovers.refuse_leaked(leaked)
+            allowed = [] if self.allow_leaked_tasks else leaked
+            refuse_all([self.check, lambda: self._leftovers.refuse_leaked(allowed)])
 
     def run(self, awaitable: Awaitable[R]) -> R:
         """Await something on the simulation's loop, from ordinary code, and return its result.
@@ -175,6 +174,8 @@ class Simulation(Assertions):
     def check(self) -> None:
         """Say so if something was left behind that nobody has looked at. Each is reported once.
 
+        Where there are several kinds, the first is raised, with a note for each of the others.
+
         Raises:
             UnseenFailures: executions have ended failed, and nobody has acknowledged it.
             UnusedOverride: something stands in for what nothing has used.
@@ -182,10 +183,11 @@ class Simulation(Assertions):
         """
         __tracebackhide__ = True
         self._failures.raise_broken()
+        pending = True if self._driver.broken else self.allow_pending
+        checks = [self._stand_ins.check, lambda: self._leftovers.refuse_pending(pending)]
         if not self.allow_failures:
-            self._failures.raise_unseen()
-        self._stand_ins.check()
-        self._leftovers.refuse_pending(True if self._driver.broken else self.allow_pending)
+            checks.insert(0, self._failures.raise_unseen)
+        refuse_all(checks)
 
     # Driving.
 
@@ -311,6 +313,7 @@ class Simulation(Assertions):
             returns what the body returned or raises what it raised.
 
         Raises:
+            UnknownTask: a name that no task has.
             ValueError: an attempt below 1.
             TypeError: the arguments do not fit.
         """
@@ -371,6 +374,7 @@ class Simulation(Assertions):
 
         Raises:
             TypeError: it does not fit.
+            UnknownTask: the name of a task that no task has.
             UnusedOverride: no registered task needs `target`, but one needs its namesake; at the
                 end of the block or the test, also that nothing has used it.
         """
@@ -398,6 +402,10 @@ class Simulation(Assertions):
                 `Returns`, `Hangs`, `Takes`, `Runs`.
             key: the execution that is meant; all of the task's by default.
             unused_ok: whether it may remain unused.
+
+        Raises:
+            UnknownTask: a name that no task has.
+            TypeError, ValueError: something in `outcomes` is no outcome.
 
         Returns:
             The stand-in; its `calls` are those that it has decided over. It ends as that of

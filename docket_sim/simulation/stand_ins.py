@@ -273,14 +273,17 @@ class StandIns:
         __tracebackhide__ = True
         unused = [one for one in stand_ins if one.unused and not one.unused_ok]
         if unused:
-            lines = "\n".join(
-                f"  {one!r}: {self._usage.why_unused(one.unused[0])}" for one in unused
-            )
+            lines = "\n".join(f"  {one!r}: {self._why_unused(one)}" for one in unused)
             were = "overrides were" if len(unused) > 1 else "an override was"
             raise UnusedOverride(
                 f"{were} never used:\n{lines}\n"
                 f"Take it away, or say unused_ok=True where it may stay unused."
             )
+
+    def _why_unused(self, stand_in: StandIn) -> str:
+        """Why what it has put in place was not used, each reason once."""
+        reasons = (self._usage.why_unused(override) for override in stand_in.unused)
+        return "; ".join(dict.fromkeys(reasons))
 
     def _put(self, stand_in: StandIn) -> StandIn:
         """Put it in place; if it does not fit a registered task, it is not."""
@@ -344,8 +347,19 @@ def _calling(fake: Callable[..., Any], task: TaskFunction) -> Callable[[Any, Any
             f"does not have; it has {', '.join(offered) or 'no parameters'}"
         )
 
+    defaults = {
+        name: offered[name].default
+        for name, one in parameters.items()
+        if one.default is one.empty
+        and one.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        and name in offered
+        and offered[name].default is not inspect.Parameter.empty
+    }
+
     def call(args: Any, kwargs: Any) -> Any:
-        taken = {n: v for n, v in kwargs.items() if takes_all or n in parameters}
+        left = {n: v for n, v in defaults.items() if n not in list(offered)[: len(args)]}
+        given = {**left, **kwargs}
+        taken = {n: v for n, v in given.items() if takes_all or n in parameters}
         return fake(*args, **taken)
 
     return call

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import copy_context
+from types import TracebackType
 from typing import Any, TypeVar
 
 from docket_sim.clock import VirtualClock
@@ -19,6 +20,8 @@ from docket_sim.simulation.wall import FrozenWall
 from docket_sim.store import Listener
 
 R = TypeVar("R")
+
+_THE_WAY_THERE = {__file__, asyncio.base_events.__file__}
 
 Tasks = list["asyncio.Task[Any]"]
 
@@ -106,6 +109,7 @@ class World:
         except BaseException as error:
             self._driver.failures.forget(error)
             if task.done():
+                error.__traceback__ = _beyond_the_loop(error.__traceback__)
                 raise
             raise self._stuck(task, error) from None
         return result
@@ -144,6 +148,13 @@ def _another_loop_runs() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _beyond_the_loop(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback from where the awaited code begins: how it was run is of no use to the reader."""
+    while traceback is not None and traceback.tb_frame.f_code.co_filename in _THE_WAY_THERE:
+        traceback = traceback.tb_next
+    return traceback
 
 
 async def _awaited(awaitable: Awaitable[R]) -> R:

@@ -191,15 +191,18 @@ class Worker:
         assignment, codec = self._assigner.assign(claim, self, shared)
         attempt = Attempt(claim, assignment)
         loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
         if cancel_after is not None:
             seconds = cancel_after.total_seconds()
-            loop.call_later(seconds, attempt.interrupt, Interruption.CANCELLED)
+            timer = loop.call_later(seconds, attempt.interrupt, Interruption.CANCELLED)
         try:
             # A task of its own, as in production: what the attempt sets in its context stays there.
             return await loop.create_task(
                 perform(attempt, codec, self.docket.now), name=f"{call.task} [{call.key}]"
             )
         finally:
+            if timer is not None:
+                timer.cancel()
             await shared.close()
 
     async def _run(self, *, until_finished: bool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from docket_sim import (
     CurrentDocket,
     Docket,
+    ExecutionState,
     NothingToRun,
     Perpetual,
     Retry,
@@ -262,3 +263,24 @@ def test_tallies_compare_by_what_they_count():
 def test_tallies_print_as_they_are_written(tally, text):
     """Only what happened is shown."""
     assert repr(tally) == text
+
+
+@pytest.mark.docket(inline=True)
+async def test_inline_work_runs_when_it_is_added(sim):
+    """As in the eager modes of others, but through the engine: with retries, and follow-up work."""
+
+    trace = []
+
+    async def child() -> None:
+        trace.append("child")
+
+    async def parent(retry: Retry = Retry(attempts=2)) -> None:
+        trace.append(retry.attempt)
+        if retry.attempt == 1:
+            raise ConnectionError
+        await sim.docket.add(child)()
+
+    execution = await sim.docket.add(parent)()
+    assert (trace, execution.state) == ([1, 2, "child"], ExecutionState.COMPLETED)
+    later = await sim.docket.add(child, when=sim.clock.now() + HOUR)()
+    assert later.state is ExecutionState.SCHEDULED

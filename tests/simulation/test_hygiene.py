@@ -1,0 +1,276 @@
+"""What a test leaves behind: each kind is reported once, in words, and can be allowed."""
+
+import asyncio
+import re
+import time
+from datetime import timedelta
+
+import pytest
+
+from docket_sim import (
+    BlockingSleep,
+    InjectedFailure,
+    LeakedTasks,
+    Perpetual,
+    Retry,
+    Tally,
+    UnfinishedWork,
+    UnseenFailures,
+    simulate,
+)
+
+HOUR = timedelta(hours=1)
+
+
+async def job():
+    """Does nothing."""
+
+
+async def nap():
+    """Takes a minute."""
+    await asyncio.sleep(60)
+
+
+async def fails():
+    """Always."""
+    raise LookupError("no such order")
+
+
+async def hourly(perpetual: Perpetual = Perpetual(every=HOUR)):
+    """Begins when it is added."""
+
+
+async def automatic(perpetual: Perpetual = Perpetual(every=HOUR, automatic=True)):
+    """Begins by itself."""
+
+
+def test_due_work_is_reported_in_these_words():
+    """With its key, since when it is due, and who scheduled it."""
+    refused = pytest.raises(UnfinishedWork)
+    with refused as caught, simulate() as sim:
+        sim.run(sim.docket.add(job, key="k")())
+    said = re.sub(r"tests/simulation/test_hygiene\.py:\d+", "LINE", str(caught.value))
+    assert said == (
+        "the test ended with work left over:\n"
+        "  job() [k]: due now, scheduled at LINE\n"
+        "Run it with a verb such as sim.run_due() or sim.run_until_idle(), look at it with an "
+        "assertion such as sim.assert_scheduled(), or say allow_pending=True."
+    )
+
+
+def test_what_was_left_over_is_reported_once():
+    """A second check has nothing to add."""
+    with simulate() as sim:
+        sim.run(sim.docket.add(job)())
+        with pytest.raises(UnfinishedWork):
+            sim.check()
+        sim.check()
+
+
+def test_more_than_eight_leftovers_are_counted():
+    """So that a thousand do not fill the screen."""
+    refused = pytest.raises(UnfinishedWork, match=r"\n  … and 2 more\n")
+    with refused, simulate() as sim:
+        for _ in range(10):
+            sim.run(sim.docket.add(job)())
+
+
+def test_work_of_the_future_may_be_left_by_default():
+    """Scheduled for later, waiting for a retry, or a body that waits for time to pass."""
+
+    async def shaky(retry: Retry = Retry(attempts=2, delay=HOUR)):
+        raise ConnectionError
+
+    with simulate() as sim:
+        sim.run(sim.docket.add(job, when=sim.clock.now() + HOUR)())
+        sim.run(sim.docket.add(shaky)())
+        sim.run(sim.docket.add(nap)())
+        assert sim.run(sim.run_due()) == Tally(retried=1, running=1)
+
+
+def test_what_became_due_by_a_jump_is_due():
+    """Nobody ran it."""
+    refused = pytest.raises(UnfinishedWork, match=r"job\(\)")
+    with refused, simulate() as sim:
+        sim.run(sim.docket.add(job, when=sim.clock.now() + HOUR)())
+        sim.clock.jump(2 * HOUR)
+
+
+@pytest.mark.parametrize("when", [timedelta(0), HOUR])
+def test_all_work_may_be_left_where_that_is_allowed(when):
+    """Due or not."""
+    with simulate(allow_pending=True) as sim:
+        sim.run(sim.docket.add(job, when=sim.clock.now() + when)())
+        sim.at("+1h", print)
+
+
+def test_no_work_may_be_left_where_none_is_allowed():
+    """Not even that of the future."""
+    refused = pytest.raises(UnfinishedWork, match=r"job\(\) \[k\]: due in 1h")
+    with refused, simulate(allow_pending=False) as sim:
+        sim.run(sim.docket.add(job, key="k", when=sim.clock.now() + HOUR)())
+
+
+def test_the_next_run_of_a_perpetual_may_always_be_left():
+    """It never ends."""
+    with simulate(allow_pending=False, tasks=[automatic]) as sim:
+        sim.run(sim.docket.add(hourly, key="hourly")())
+        assert sim.run(sim.run_for("30m")) == Tally(succeeded=2)
+
+
+def test_the_first_run_of_a_perpetual_that_was_added_is_work():
+    """Somebody asked for it, and nobody ran it."""
+    refused = pytest.raises(UnfinishedWork, match=r"hourly\(\)")
+    with refused, simulate() as sim:
+        sim.run(sim.docket.add(hourly, key="hourly")())
+
+
+def test_work_that_an_assertion_was_about_may_be_left():
+    """The test has looked at it; but not at the other."""
+    with simulate(allow_pending=False) as sim:
+        sim.run(sim.docket.add(job)())
+        sim.assert_scheduled(job)
+    refused = pytest.raises(UnfinishedWork)
+    with refused as caught, simulate() as sim:
+        sim.run(sim.docket.add(job)())
+        sim.run(sim.docket.add(nap)())
+        sim.assert_scheduled(job)
+    assert "nap()" in str(caught.value)
+    assert "job()" not in str(caught.value)
+
+
+def test_cancelled_work_is_not_left_over():
+    """It will never run."""
+    with simulate(allow_pending=False) as sim:
+        sim.run(sim.docket.add(job, key="k")())
+        sim.run(sim.docket.cancel("k"))
+
+
+def test_an_error_of_the_test_is_not_covered_up():
+    """What it left behind is no news then."""
+    refused = pytest.raises(KeyError)
+    with refused, simulate() as sim:
+        sim.run(sim.docket.add(job)())
+        raise KeyError
+
+
+def test_an_action_that_is_under_way_at_the_end_is_reported():
+    """Its time came, but its end did not."""
+    under_way = pytest.raises(UnfinishedWork, match=r"test_hygiene.py:\d+, is still under way")
+    with under_way, simulate() as sim:
+        sim.at("+1h", nap)
+        sim.run(sim.run_for("1h"))
+
+
+def test_a_task_that_a_body_left_running_is_reported():
+    """With the line where it stands."""
+    forgotten = []
+
+    async def forgets():
+        forgotten.append(asyncio.create_task(nap(), name="forgotten"))
+
+    refused = pytest.raises(LeakedTasks)
+    with refused as caught, simulate() as sim:
+        sim.run(sim.docket.add(forgets)())
+        sim.run(sim.run_until_idle())
+    said = re.sub(r"tests/simulation/test_hygiene\.py:\d+", "LINE", str(caught.value))
+    assert said.startswith(
+        "an asyncio task was still running at the end of the test:\n  forgotten: nap, at LINE\n"
+    )
+    assert forgotten[0].cancelled()
+
+
+def test_leaked_tasks_may_be_allowed():
+    """They are cancelled all the same."""
+    forgotten = []
+
+    async def forgets():
+        forgotten.append(asyncio.create_task(nap()))
+
+    with simulate(allow_leaked_tasks=True) as sim:
+        sim.run(sim.docket.add(forgets)())
+        sim.run(sim.run_until_idle())
+    assert forgotten[0].cancelled()
+
+
+def test_a_task_that_is_over_or_cancelled_is_no_leak():
+    """Whoever cleans up has nothing to explain."""
+
+    async def tidy():
+        task = asyncio.create_task(nap())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.create_task(job())
+
+    with simulate() as sim:
+        sim.run(sim.docket.add(tidy)())
+        assert sim.run(sim.run_until_idle()) == Tally(succeeded=1)
+
+
+def test_a_body_left_running_is_no_leaked_task():
+    """It is work, and belongs to its worker."""
+    with simulate() as sim:
+        sim.run(sim.docket.add(nap)())
+        assert sim.run(sim.run_due()) == Tally(running=1)
+
+
+async def sleeps():
+    """Blocks the event loop."""
+    time.sleep(0.001)
+
+
+def test_sleeping_for_real_ends_the_verb_unless_allowed():
+    """It would stop the loop of a worker in production, too."""
+    with simulate(allow_failures=True) as sim:
+        sim.run(sim.docket.add(sleeps)())
+        with pytest.raises(BlockingSleep, match=r"time\.sleep\(0\.001\) blocks the event loop"):
+            sim.run(sim.run_until_idle())
+    with simulate(allow_blocking_sleep=True) as sim:
+        sim.run(sim.docket.add(sleeps)())
+        assert sim.run(sim.run_until_idle()) == Tally(succeeded=1)
+
+
+def test_reading_the_error_of_a_failure_acknowledges_that_one():
+    """And no other."""
+    refused = pytest.raises(UnseenFailures)
+    with refused as caught, simulate() as sim:
+        seen = sim.run(sim.docket.add(fails, key="seen")())
+        sim.run(sim.docket.add(fails, key="unseen")())
+        sim.run(sim.run_until_idle())
+        with pytest.raises(LookupError, match="no such order"):
+            sim.run(seen.get_result())
+        assert [one.call.key for one in sim.failures] == ["unseen"]
+    assert "fails()" in str(caught.value)
+
+
+def test_an_injected_failure_has_to_be_looked_at_too():
+    """The test asked for it, but has yet to say that this is how it ends."""
+    refused = pytest.raises(UnseenFailures, match="InjectedFailure")
+    with refused, simulate() as sim:
+        sim.fail(job)
+        sim.run(sim.docket.add(job)())
+        sim.run(sim.run_until_idle())
+    with simulate() as sim:
+        sim.fail(job)
+        sim.run(sim.docket.add(job)())
+        sim.run(sim.run_until_idle())
+        sim.assert_failed(job, error=InjectedFailure)
+
+
+def test_one_thing_that_was_left_behind_does_not_hide_another():
+    """The first kind is raised; the others are its notes."""
+
+    async def forget() -> None:
+        sim.override(nap, retry=Retry(attempts=2))
+        await sim.docket.add(fails)()
+        await sim.run_due()
+        await sim.docket.add(job, key="due")()
+        forgotten.append(asyncio.create_task(asyncio.sleep(3600), name="forgotten"))
+        await asyncio.sleep(0)
+
+    forgotten: list[asyncio.Task[None]] = []
+    world = simulate()
+    with pytest.raises(UnseenFailures) as caught, world as sim:
+        sim.run(forget())
+    kinds = [note.split(":")[0] for note in caught.value.__notes__]
+    assert kinds == ["Besides, UnusedOverride", "Besides, UnfinishedWork", "Besides, LeakedTasks"]
