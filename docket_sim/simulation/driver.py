@@ -7,7 +7,7 @@ from datetime import datetime
 
 from docket_sim.clock import VirtualClock
 from docket_sim.errors import NothingToRun, SimulationError
-from docket_sim.events import Event
+from docket_sim.events import Event, Scheduled
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.drive import Drive
 from docket_sim.simulation.failures import Failures
@@ -27,6 +27,7 @@ class Driver:
         loop: the simulation's loop, once there is one.
         failures: what has failed, and what has broken the run.
         driving: whether a verb is under way.
+        outstanding: whether there may be work that has not ended.
         broken: whether a verb has ended in an error, so that work is left over by necessity.
     """
 
@@ -50,6 +51,7 @@ class Driver:
         self._tallied = 0
         self._idle: asyncio.Future[None] | None = None
         self.broken = False
+        self.outstanding = False
         self.planted = Planted(self._action_ended)
         self.checks: list[Callable[[], None]] = []
 
@@ -103,11 +105,17 @@ class Driver:
 
     def notify(self, event: Event) -> None:
         """Take note of what happened."""
+        if isinstance(event, Scheduled):
+            self.outstanding = True
         if self._drive is not None:
             self._drive.notify(event)
 
     def drained(self) -> None:
         """Nothing is outstanding."""
+        self.outstanding = False
+        self._wake()
+
+    def _wake(self) -> None:
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
@@ -121,7 +129,7 @@ class Driver:
             self._drive.stop(error)
         elif error is not None:
             self.failures.note_broken(error)
-        self.drained()
+        self._wake()
 
     # How it is done.
 

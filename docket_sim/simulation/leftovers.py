@@ -45,8 +45,12 @@ class Leftovers:
         self._evidence = evidence
         self._planted = planted
 
-    def refuse_pending(self, allowed: bool | Literal["future"]) -> None:
+    def refuse_pending(self, allowed: bool | Literal["future"], *, outstanding: bool) -> None:
         """Say so if work is left over; it is reported once.
+
+        Args:
+            allowed: what may be left over.
+            outstanding: whether there can be any; if not, the runs need not be gone through.
 
         Raises:
             UnfinishedWork: more than is allowed.
@@ -55,7 +59,8 @@ class Leftovers:
         actions = self._planted.take()
         if allowed is True:
             return
-        runs = [run for run in self._unseen() if self._counts(run, allowed)]
+        unseen = self._unseen() if outstanding else []
+        runs = [run for run in unseen if self._counts(run, allowed)]
         for run in runs:
             self._evidence.note_seen(run)
         lines = [*actions, *(self._line(run) for run in runs)]

@@ -184,7 +184,11 @@ class Simulation(Assertions):
         __tracebackhide__ = True
         self._failures.raise_broken()
         pending = True if self._driver.broken else self.allow_pending
-        checks = [self._stand_ins.check, lambda: self._leftovers.refuse_pending(pending)]
+        outstanding = self._driver.outstanding
+        checks = [
+            self._stand_ins.check,
+            lambda: self._leftovers.refuse_pending(pending, outstanding=outstanding),
+        ]
         if not self.allow_failures:
             checks.insert(0, self._failures.raise_unseen)
         refuse_all(checks)
