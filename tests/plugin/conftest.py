@@ -29,6 +29,8 @@ def only_this_plugin(pytester, monkeypatch):
     """Runs within tests load this plugin and those that they name, but none that is installed."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p docket")
+    for name in ("CI", "BUILD_NUMBER"):  # with one of them, pytest's summary repeats whole messages
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
