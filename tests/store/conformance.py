@@ -6,6 +6,7 @@ A store joins the suite by adding its factory to `STORES`. The tests see the `St
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+import uuid
 
 from docket_sim.execution import (
     ExecutionState,
@@ -17,6 +18,8 @@ from docket_sim.execution import (
     TaskCall,
 )
 from docket_sim.store import Claim, Claimed, MemoryStore, Settled, Store, Submitted
+from docket_sim.store.redis import Address, RedisStore, address_of
+from docket_sim.store.redis.fake import fake_address
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=10)
@@ -28,8 +31,20 @@ FAILED = Finish(ExecutionState.FAILED, error=b"boom")
 StoreFactory = Callable[[timedelta], Store]
 """Makes an empty store, given its `execution_ttl`."""
 
+
+
+def _on(address: Address) -> StoreFactory:
+    """Makes stores on one server; each has keys of its own."""
+    return lambda execution_ttl: RedisStore(
+        address, f"desk-{uuid.uuid4()}", execution_ttl=execution_ttl, servers_clock=False
+    )
+
+
+
 STORES: dict[str, StoreFactory] = {
     "memory": lambda execution_ttl: MemoryStore(execution_ttl=execution_ttl),
+    "fakeredis": lambda ttl: _on(fake_address())(ttl),
+    "redis": _on(address_of("redis://127.0.0.1:7399/0", "x")),
 }
 
 

@@ -1,0 +1,275 @@
+"""What a Redis store tells: a connection of its own, on which notices come in.
+
+Notices may be lost while the connection is away; when it is back, everybody who listens looks at
+the store once, and whoever watches a key is told to read it again.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from docket_sim.errors import StoreUnavailable
+from docket_sim.store.base import Listener
+from docket_sim.store.redis.line import Connection, Dial
+from docket_sim.store.redis.wire import decoded, encoded, instant, unpacked
+
+_logger = logging.getLogger(__name__)
+_PAUSE = 1.0  # seconds between attempts to reach a server that is away
+_PING = 15.0  # seconds between signs of life
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Watching:
+    """What becomes of one key, as it is told: its fields, or `None` for "read it again"."""
+
+    def __init__(self) -> None:
+        self._changes: asyncio.Queue[list[bytes] | None] = asyncio.Queue()
+
+    def put(self, fields: list[bytes] | None) -> None:
+        """Add a change."""
+        self._changes.put_nowait(fields)
+
+    async def get(self) -> list[bytes] | None:
+        """The next change."""
+        return await self._changes.get()
+
+
+class Notices:
+    """Keeps a connection on which notices arrive, from when somebody wants them.
+
+    Attributes:
+        pending: whether somebody has asked to be told, and is not told yet.
+    """
+
+    def __init__(
+        self,
+        dial: Dial,
+        prefix: bytes,
+        *,
+        arm: Callable[[], Awaitable[object]],
+        here: Callable[[datetime], datetime],
+        keep_alive: bool,
+    ) -> None:
+        """
+        Args:
+            dial: opens a connection.
+            prefix: what the docket's channels begin with.
+            arm: makes the store tell of whatever comes next.
+            here: turns an instant on the store's clock into one on ours.
+            keep_alive: whether to ask for signs of life, so that a dead connection is noticed.
+        """
+        self._dial = dial
+        self._bell = prefix + b"bell"
+        self._watchers = prefix + b"watchers"
+        self._of_key = prefix + b"w:"
+        self._arm = arm
+        self._here = here
+        self._keep_alive = keep_alive
+        self._listeners: list[Listener] = []
+        self._watching: dict[bytes, list[Watching]] = {}
+        self._asked: set[bytes] = set()
+        self._confirmed: set[bytes] = set()
+        self._connection: Connection | None = None
+        self._working: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._pongs: list[asyncio.Future[None]] = []
+        self._settled: asyncio.Event = asyncio.Event()
+        self._away = False
+        self._alive = False
+        self.pending = False
+
+    # Who wants to know.
+
+    @contextmanager
+    def listen(self, listener: Listener) -> Generator[None]:
+        """Tell `listener` what happens, until the context is left."""
+        self._listeners.append(listener)
+        self._want()
+        try:
+            yield
+        finally:
+            self._listeners = [one for one in self._listeners if one is not listener]
+
+    @contextmanager
+    def watch(self, key: str) -> Generator[Watching]:
+        """Collect the changes of a key, until the context is left."""
+        channel = self._of_key + encoded(key)
+        watching = Watching()
+        self._watching.setdefault(channel, []).append(watching)
+        self._want()
+        try:
+            yield watching
+        finally:
+            self._watching[channel] = [
+                one for one in self._watching[channel] if one is not watching
+            ]
+            if not self._watching[channel]:
+                del self._watching[channel]
+            self._want()
+
+    async def ready(self) -> None:
+        """Wait until everybody who wants to know is told, or it shows that the store is away."""
+        while self.pending and not self._away:
+            await self._settled.wait()
+
+    async def caught_up(self) -> None:
+        """Wait until all that has been told before has arrived here."""
+        if self._connection is None or self._away:
+            return
+        pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pongs.append(pong)
+        await self._send("PING")
+        await pong
+
+    async def close(self) -> None:
+        """Hang up."""
+        for task in (self._asking, self._working):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        self._working = self._asking = None
+
+    # The connection.
+
+    def _want(self) -> None:
+        """Begin to tell those who were added, and stop telling those who have left."""
+        if self._working is None:
+            self.pending = True
+            self._settled.clear()
+            self._working = asyncio.create_task(self._work(), name="docket store: notices")
+        elif self._connection is not None and self._wanted() != self._asked:
+            self.pending = True
+            self._settled.clear()
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask(), name="docket store: subscribe")
+
+    def _wanted(self) -> set[bytes]:
+        wanted = set(self._watching)
+        if wanted:
+            wanted.add(self._watchers)
+        if self._listeners:
+            wanted.add(self._bell)
+        return wanted
+
+    async def _work(self) -> None:
+        """Keep a connection, and hand on what comes in."""
+        again = False
+        while True:
+            try:
+                self._connection = await self._dial()
+                self._away = False
+                self._asked, self._confirmed = set(), set()
+                await self._ask()
+                if again:
+                    await self._tell_all_to_look()
+                await self._read(self._connection)
+            except (RedisError, OSError, StoreUnavailable) as error:
+                _logger.warning("no notices from the store, dialling again: %s", error)
+            finally:
+                await self._drop()
+            again = True
+            await asyncio.sleep(_PAUSE)
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        self._away = True
+        self._settled.set()
+        for pong in self._pongs:
+            if not pong.done():
+                pong.set_result(None)
+        self._pongs.clear()
+        if connection is not None:
+            with contextlib.suppress(RedisError, OSError):
+                await connection.disconnect(nowait=True)
+
+    async def _tell_all_to_look(self) -> None:
+        await self._arm()
+        for listener in self._listeners:
+            listener.work_due(_LONG_AGO)
+        for watching in self._watching.values():
+            for one in watching:
+                one.put(None)
+
+    async def _ask(self) -> None:
+        """Subscribe to what is wanted, and to nothing else."""
+        while (wanted := self._wanted()) != self._asked:
+            new, old = sorted(wanted - self._asked), sorted(self._asked - wanted)
+            self._asked = wanted
+            if new:
+                await self._send("SUBSCRIBE", *new)
+            if old:
+                await self._send("UNSUBSCRIBE", *old)
+        self._see_whether_settled()
+
+    async def _send(self, *command: Any) -> None:
+        connection = self._connection
+        if connection is not None:
+            packed = connection.pack_command(*command)
+            with contextlib.suppress(RedisError, OSError):  # whoever reads sees that it is gone
+                await connection.send_packed_command(packed, check_health=False)
+
+    async def _read(self, connection: Connection) -> None:
+        self._alive = True
+        timer = self._look_for_life(connection) if self._keep_alive else None
+        try:
+            while True:
+                message = await connection.read_response(disable_decoding=True)
+                self._alive = True
+                await self._take(message if isinstance(message, list) else [message])
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _look_for_life(self, connection: Connection) -> asyncio.Task[None]:
+        async def look() -> None:
+            while self._alive:
+                self._alive = False
+                await self._send("PING")
+                await asyncio.sleep(_PING)
+            await connection.disconnect(nowait=True)
+
+        return asyncio.create_task(look(), name="docket store: signs of life")
+
+    async def _take(self, message: list[Any]) -> None:
+        kind = bytes(message[0]).lower()
+        if kind == b"message":
+            self._hand_on(message[1], message[2])
+        elif kind == b"subscribe":
+            self._confirmed.add(message[1])
+            if message[1] == self._bell:
+                await self._arm()
+            self._see_whether_settled()
+        elif kind == b"unsubscribe":
+            self._confirmed.discard(message[1])
+            self._see_whether_settled()
+        elif kind == b"pong" and self._pongs:
+            pong = self._pongs.pop(0)
+            if not pong.done():
+                pong.set_result(None)
+
+    def _see_whether_settled(self) -> None:
+        self.pending = not self._wanted() <= self._confirmed
+        if not self.pending:
+            self._settled.set()
+
+    def _hand_on(self, channel: bytes, notice: bytes) -> None:
+        if channel != self._bell:
+            for watching in self._watching.get(channel, ()):
+                watching.put(unpacked(notice))
+            return
+        kind, said = notice[:1], notice[1:]
+        for listener in self._listeners:
+            if kind == b"w":
+                when, _, but_not = said.partition(b" ")
+                if not but_not or decoded(but_not) != listener.worker:
+                    listener.work_due(self._here(instant(when)))
+            elif kind == b"c":
+                listener.cancel_requested(decoded(said))
+            else:
+                listener.drained()

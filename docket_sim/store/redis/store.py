@@ -1,0 +1,296 @@
+"""The store on a Redis server: each verb is one script, or one pipeline.
+
+Requests of one kind that are made at about the same time travel together (`gathering`), on one
+connection (`line`); a second one brings the notices (`notices`). What a script does stands in
+`lua/`, how its arguments are written in `wire`.
+"""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from docket_sim.execution import Disposition, Record, Settlement, TaskCall
+from docket_sim.store.base import (
+    Claim,
+    Claimed,
+    Listener,
+    Renewal,
+    Settled,
+    StoreSnapshot,
+    Submitted,
+)
+from docket_sim.store.redis import scripts, wire
+from docket_sim.store.redis.dialling import Address
+from docket_sim.store.redis.gathering import Gathering
+from docket_sim.store.redis.line import Line
+from docket_sim.store.redis.notices import Notices
+
+_logger = logging.getLogger(__name__)
+_DAY = timedelta(days=1)
+_PAGE = 500  # executions that are read at once
+_ZERO = timedelta(0)
+_LONGEST = timedelta(days=36_500)
+
+T = TypeVar("T")
+
+
+class RedisStore:
+    """The calls of one docket, on a Redis server.
+
+    Belongs to the event loop on which it was opened.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        name: str,
+        *,
+        execution_ttl: timedelta = timedelta(minutes=15),
+        servers_clock: bool = True,
+    ) -> None:
+        """
+        Args:
+            address: where the server is.
+            name: the docket's name, by which its keys are told from those of others.
+            execution_ttl: how long the record of an ended execution is kept; zero keeps none.
+            servers_clock: whether the server's clock decides what is due, instead of the `now` of
+                each call. It does in production, where the clocks of workers drift; it cannot where
+                time is virtual.
+        """
+        self._prefix = wire.encoded(prefix_of(name))
+        self._ttl = b"" if execution_ttl >= timedelta.max else wire.duration(execution_ttl)
+        self._servers_clock = servers_clock
+        self._server_ttl = _server_ttl(execution_ttl, servers_clock=servers_clock)
+        self._server_is_ahead = _ZERO
+        self._line = Line(address.dial, patience=address.patience)
+        self.notices = Notices(
+            address.dial,
+            self._prefix,
+            arm=self._arm,
+            here=lambda when: _moved(when, -self._server_is_ahead),
+            keep_alive=servers_clock,
+        )
+        self._submits: Gathering[tuple[TaskCall, datetime, bool], Submitted] = Gathering(
+            self._send_submits
+        )
+        self._settles: Gathering[tuple[Claim, Settlement, datetime], Settled] = Gathering(
+            self._send_settles
+        )
+        self._gets: Gathering[str, list[bytes]] = Gathering(self._send_gets)
+
+    async def open(self) -> None:
+        """Reach the server once."""
+        await self._line.open()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self.notices.close()
+        await self._line.close()
+
+    async def submit(self, call: TaskCall, *, now: datetime, replace: bool = False) -> Submitted:
+        """Schedule `call`."""
+        await self._listening()
+        return await self._submits.ask((call, now, replace))
+
+    async def claim(self, worker: str, *, limit: int, lease: timedelta, now: datetime) -> Claimed:
+        """Claim up to `limit` calls that are due."""
+        await self._listening()
+        arguments = (wire.encoded(worker), limit, wire.duration(lease))
+        loop = asyncio.get_running_loop()
+        sent = loop.time()
+        answer = await self._run(scripts.CLAIM, now, *arguments)
+        server_now, _, _, claims, due, expiry, outstanding = answer
+        if self._servers_clock:
+            here = now + timedelta(seconds=loop.time() - sent)
+            self._server_is_ahead = wire.instant(server_now) - here
+        return Claimed(
+            [wire.claim_of(fields, worker, now) for fields in claims],
+            self._here(due),
+            self._here(expiry),
+            outstanding,
+        )
+
+    async def renew(self, claims: Sequence[Claim], *, lease: timedelta, now: datetime) -> Renewal:
+        """Extend the leases of `claims`."""
+        pairs = [part for one in claims for part in (wire.encoded(one.call.key), one.fence)]
+        answer = await self._run(scripts.RENEW, now, wire.duration(lease), *pairs)
+        lost, cancelled = answer[3:]
+        return Renewal([int(fence) for fence in lost], [int(fence) for fence in cancelled])
+
+    async def settle(self, claim: Claim, settlement: Settlement, *, now: datetime) -> Settled:
+        """End the claim and apply `settlement`, if the claim is still in force."""
+        await self._listening()
+        return await self._settles.ask((claim, settlement, now))
+
+    async def cancel(self, key: str, *, now: datetime) -> Record | None:
+        """Cancel the execution `key`, and return what it was before."""
+        await self._listening()
+        answer = await self._run(scripts.CANCEL, now, wire.encoded(key))
+        return wire.record_of(key, answer[3], now)
+
+    async def get(self, key: str, *, now: datetime) -> Record | None:
+        """What is known of `key`."""
+        return wire.record_of(key, await self._gets.ask(key), now)
+
+    async def watch(self, key: str, *, now: datetime) -> AsyncGenerator[Record | None, None]:
+        """What is known of `key` now, and again at each change."""
+        with self.notices.watch(key) as watching:
+            await self.notices.ready()
+            yield await self.get(key, now=now)
+            while True:
+                fields = await watching.get()
+                if fields is None:
+                    yield await self.get(key, now=now)
+                else:
+                    yield wire.record_of(key, fields, now)
+
+    def listen(self, listener: Listener) -> AbstractContextManager[None]:
+        """Tell `listener` what happens, until the context is left."""
+        return self.notices.listen(listener)
+
+    async def snapshot(self, *, now: datetime) -> StoreSnapshot:
+        """Everything in the docket, read in pages: what changes meanwhile may show as it is then."""
+        sets = [self._prefix + name for name in (b"due", b"leased", b"void", b"kept")]
+        due, leased, void, kept = await self._all([("ZRANGE", name, 0, -1) for name in sets])
+        keys = [member[wire.TICKET :] for member in (*due, *leased, *void)] + list(kept)
+        records: list[Record] = []
+        for start in range(0, len(keys), _PAGE):
+            page = keys[start : start + _PAGE]
+            found = await self._all([("HGETALL", self._place(key)) for key in page])
+            for key, fields in zip(page, found, strict=True):
+                record = wire.record_of(wire.decoded(key), fields, now)
+                if record is not None:
+                    records.append(record)
+        records.sort(key=lambda record: record.call.when)
+        return StoreSnapshot(now, records)
+
+    async def clear(self, *, now: datetime) -> Sequence[Record]:
+        """Cancel every execution that waits, and return what they were."""
+        await self._listening()
+        removed: list[Record] = []
+        while True:
+            answer = await self._run(scripts.CLEAR, now, _PAGE)
+            pairs = iter(answer[3])
+            page = [
+                wire.record_of(wire.decoded(key), fields, now)
+                for key, fields in zip(pairs, pairs, strict=True)
+            ]
+            removed.extend(record for record in page if record is not None)
+            if len(page) < _PAGE:
+                return removed
+
+    # How it is done.
+
+    async def _listening(self) -> None:
+        if self.notices.pending:
+            await self.notices.ready()
+
+    async def _arm(self) -> None:
+        await self._line.ask("HSET", self._prefix + b"meta", "b", "inf")
+
+    def _place(self, key: bytes) -> bytes:
+        return self._prefix + b"x:" + key
+
+    def _here(self, written: bytes) -> datetime | None:
+        """An instant of the server on the clock of the caller."""
+        return _moved(wire.instant(written), -self._server_is_ahead) if written else None
+
+    def _now(self, now: datetime) -> int | bytes:
+        return b"" if self._servers_clock else wire.microseconds(now)
+
+    async def _run(self, script: scripts.Script, now: datetime, *arguments: Any) -> Any:
+        return await _unbroken(self._send(script, self._now(now), *arguments))
+
+    async def _send(self, script: scripts.Script, now: int | bytes, *arguments: Any) -> Any:
+        always = (now, self._ttl, self._server_ttl)
+        answer = await self._line.run(script, self._prefix, *always, *arguments)
+        aside = iter(answer[2])
+        for key, reason in zip(aside, aside, strict=True):
+            _logger.error(
+                "the execution %r was set aside, for a person to look at: %s",
+                wire.decoded(key),
+                wire.decoded(reason),
+            )
+        return answer
+
+    async def _all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        return await _unbroken(self._line.ask_all(commands))
+
+    async def _send_gets(self, keys: Sequence[str]) -> list[list[bytes]]:
+        places = [self._place(wire.encoded(key)) for key in keys]
+        return await self._line.ask_all([("HGETALL", place) for place in places])
+
+    async def _send_submits(
+        self, requests: Sequence[tuple[TaskCall, datetime, bool]]
+    ) -> list[Submitted]:
+        now = requests[-1][1]
+        sent = wire.microseconds(now) if self._servers_clock else b""
+        fields = [
+            part
+            for call, _, replace in requests
+            for part in wire.call_fields(call, replace=replace)
+        ]
+        answer = await self._send(scripts.SUBMIT, self._now(now), sent, *fields)
+        return [
+            _submitted(call, one, now)
+            for (call, now, _), one in zip(requests, answer[3], strict=True)
+        ]
+
+    async def _send_settles(
+        self, requests: Sequence[tuple[Claim, Settlement, datetime]]
+    ) -> list[Settled]:
+        fields = [
+            part
+            for claim, settlement, _ in requests
+            for part in wire.settlement_fields(claim, settlement)
+        ]
+        answer = await self._send(scripts.SETTLE, self._now(requests[-1][2]), *fields)
+        return [wire.settled_of(letter) for letter in answer[3]]
+
+
+async def _unbroken(sending: Coroutine[Any, Any, T]) -> T:
+    """Await `sending` so that a cancellation does not break off what is being written."""
+    task = asyncio.get_running_loop().create_task(sending, name="docket store: request")
+    return await asyncio.shield(task)
+
+
+def _submitted(call: TaskCall, answer: list[Any], now: datetime) -> Submitted:
+    if not isinstance(answer[0], int):
+        taken = wire.record_of(call.key, answer, now)
+        assert taken is not None, "the script has found it"
+        return Submitted(Disposition.ALREADY_SCHEDULED, taken)
+    generation, letter, when, fields = answer
+    record = wire.record_of(call.key, fields, now) if fields else None
+    if record is None:
+        accepted = dataclasses.replace(call, generation=generation, when=wire.instant(when))
+        record = Record(accepted, wire.state_of(letter, accepted.when, now))
+    return Submitted(Disposition.SCHEDULED, record)
+
+
+def _moved(when: datetime, by: timedelta) -> datetime:
+    if not by:
+        return when
+    try:
+        return when + by
+    except OverflowError:
+        return when
+
+
+def _server_ttl(execution_ttl: timedelta, *, servers_clock: bool) -> int:
+    """For how many milliseconds a server keeps what has ended.
+
+    Where time is virtual, the server's own clock must not come first: what counts is the `o` of a
+    record, and this only sweeps up after a run that was broken off.
+    """
+    kept = min(execution_ttl, _LONGEST) + (_ZERO if servers_clock else _DAY)
+    return max(1, kept // timedelta(milliseconds=1))
+
+
+def prefix_of(name: str) -> str:
+    """What the keys of a docket begin with; in braces stands what a cluster hashes."""
+    escaped = name.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
+    return f"docket-sim:{{{escaped}}}:"
