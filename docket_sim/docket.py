@@ -96,7 +96,10 @@ class Docket:
         self.clock: Clock = clock or SystemClock()
         self.entropy: Entropy = entropy or SystemEntropy()
         self._store = store or open_store(
-            url or os.environ.get("DOCKET_URL") or "memory://", name, execution_ttl=execution_ttl
+            url or os.environ.get("DOCKET_URL") or "memory://",
+            name,
+            execution_ttl=execution_ttl,
+            servers_clock=clock is None,  # a clock of the user's own is there to be obeyed
         )
         self._codec = codec_for(codec)
         self._registry = Registry(self._codec)

@@ -18,6 +18,8 @@ class WorkerSettings:
             taken for poison and ends failed.
         schedule_automatic_tasks: whether `Perpetual(automatic=True)` tasks are scheduled when the
             worker starts.
+        shutdown_deadline: how long the attempts in hand may take to end once the process was asked
+            to stop, before they are abandoned; what is around a worker sees to it.
 
     Raises:
         ValueError: a value that cannot work; the message names it.
@@ -28,13 +30,19 @@ class WorkerSettings:
     reconnection_delay: timedelta = timedelta(seconds=5)
     max_deliveries: int = 5
     schedule_automatic_tasks: bool = True
+    shutdown_deadline: timedelta = timedelta(seconds=25)
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_deliveries"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
-        for name in ("redelivery_timeout", "reconnection_delay"):
+        for name in ("redelivery_timeout", "reconnection_delay", "shutdown_deadline"):
             if not isinstance(getattr(self, name), timedelta):
                 raise TypeError(f"{name} must be a timedelta, found {getattr(self, name)!r}")
+        for name in ("redelivery_timeout", "reconnection_delay"):
             if getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name} must be longer than zero, found {getattr(self, name)}")
+        if self.shutdown_deadline < timedelta(0):
+            raise ValueError(
+                f"shutdown_deadline must not be negative, found {self.shutdown_deadline}"
+            )

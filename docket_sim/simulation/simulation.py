@@ -17,6 +17,7 @@ from docket_sim.docket import Docket
 from docket_sim.entropy import SeededEntropy
 from docket_sim.events import ErrorRead, Event, Finished, Retried, Scheduled, Source
 from docket_sim.perform import Performed
+from docket_sim.simulation.backend import backend
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.driver import DEFAULT_LIMIT, Driver
 from docket_sim.simulation.failures import Failures
@@ -29,7 +30,7 @@ from docket_sim.simulation.tally import Tally
 from docket_sim.simulation.timeline import Timeline
 from docket_sim.simulation.turnstile import Turnstile
 from docket_sim.simulation.world import World
-from docket_sim.store import MemoryStore
+from docket_sim.store import Store
 from docket_sim.task import TaskFunction
 from docket_sim.worker import Worker
 
@@ -72,6 +73,7 @@ class Simulation(Assertions):
         concurrency: int = 10,
         dependencies: Mapping[str, Any] | Sequence[Any] | None = None,
         codec: str | Codec = "json",
+        store: str | Store = "memory",
         execution_ttl: timedelta = timedelta.max,
         freeze: bool = True,
         inline: bool = False,
@@ -90,6 +92,9 @@ class Simulation(Assertions):
             concurrency: how many attempts each may run at once.
             dependencies: what each worker adds to every task, as for `Worker`.
             codec: as for `Docket`.
+            store: where its docket lives: `memory`, `fakeredis`, or a URL as for `Docket`, which
+                gives a docket of its own on that server for as long as the simulation lasts; or a
+                store. On each of them the run is in virtual time.
             execution_ttl: as for `Docket`, but by default results are kept for ever, so that a test
                 can look at them after any stretch of virtual time.
             freeze: whether user code sees virtual time in `datetime.now()`, `time.time()` and
@@ -112,7 +117,7 @@ class Simulation(Assertions):
         self.allow_pending: bool | Literal["future"] = _refuse_other_pending(allow_pending)
         self.allow_leaked_tasks = allow_leaked_tasks
         self.clock = VirtualClock(start)
-        self._turnstile = Turnstile(MemoryStore(execution_ttl=execution_ttl))
+        self._turnstile = Turnstile(backend(store, execution_ttl=execution_ttl))
         self.docket = self._open_docket(codec, after_submit=self._run_inline if inline else None)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)

@@ -17,7 +17,7 @@ from docket_sim.simulation.driver import Driver
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.sleep import SleepGuard
 from docket_sim.simulation.wall import FrozenWall
-from docket_sim.store import Listener
+from docket_sim.store import Listener, is_the_stores_own
 
 R = TypeVar("R")
 
@@ -132,7 +132,11 @@ class World:
 
     async def _close(self, describe: Callable[[Tasks], list[str]]) -> list[str]:
         await self._driver.leave()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        others = [
+            task
+            for task in asyncio.all_tasks()
+            if task is not asyncio.current_task() and not is_the_stores_own(task)
+        ]
         others.sort(key=hash)
         leaked = describe(others)
         await cancelled(others)

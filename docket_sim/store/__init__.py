@@ -13,6 +13,7 @@ from docket_sim.store.base import (
     Store,
     StoreSnapshot,
     Submitted,
+    is_the_stores_own,
 )
 from docket_sim.store.location import open_store
 from docket_sim.store.memory import MemoryStore
@@ -27,5 +28,6 @@ __all__ = [
     "Store",
     "StoreSnapshot",
     "Submitted",
+    "is_the_stores_own",
     "open_store",
 ]

@@ -1,13 +1,16 @@
 """The store's protocol and the values that its verbs take and give."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from docket_sim.execution import Disposition, Record, Settlement, TaskCall
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,19 @@ class Listener(Protocol):
     def drained(self) -> None:
         """Nothing is outstanding any more."""
         ...
+
+
+_TASKS = "docket store: "
+
+
+def begin(coroutine: Coroutine[Any, Any, T], what: str) -> "asyncio.Task[T]":
+    """Begin a task of a store's own: it lasts until the store is closed, and nobody awaits it."""
+    return asyncio.get_running_loop().create_task(coroutine, name=_TASKS + what)
+
+
+def is_the_stores_own(task: "asyncio.Task[Any]") -> bool:
+    """Whether a store has begun `task` for its own purposes."""
+    return task.get_name().startswith(_TASKS)
 
 
 class Store(Protocol):

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from docket_sim.store.base import begin
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -37,7 +39,7 @@ class Gathering(Generic[Q, A]):
         answer: asyncio.Future[A] = loop.create_future()
         self._waiting.append((request, answer))
         if self._sending is None:
-            self._sending = loop.create_task(self._work_off(), name="docket store: requests")
+            self._sending = begin(self._work_off(), "requests")
         return await answer
 
     async def _work_off(self) -> None:

@@ -23,6 +23,7 @@ from redis.exceptions import (
 )
 
 from docket_sim.errors import StoreUnavailable
+from docket_sim.store.base import begin
 from docket_sim.store.redis.scripts import Script
 
 _ELSEWHERE = (
@@ -49,16 +50,30 @@ Dial = Callable[[], Awaitable[Connection]]
 """Opens a connection that is ready for commands; raises RedisError or OSError when it cannot."""
 
 
+Hold = Callable[[str], Callable[[], None]]
+"""Is told that something is under way at the server; what it returns is called when it is over."""
+
+
+def holds_nothing(what: str) -> Callable[[], None]:
+    """The `Hold` of who need not know: real time passes by itself."""
+    return _nothing
+
+
+def _nothing() -> None: ...
+
+
 class Line:
     """A connection that is dialled when it is needed, and again after it was lost."""
 
-    def __init__(self, dial: Dial, *, patience: float) -> None:
+    def __init__(self, dial: Dial, *, patience: float, hold: Hold = holds_nothing) -> None:
         """
         Args:
             dial: opens a connection.
             patience: how many seconds an answer may take before the connection counts as lost.
+            hold: is told what is under way.
         """
         self._dial = dial
+        self._hold = hold
         self._patience = patience
         self._connection: Connection | None = None
         self._dialling: asyncio.Task[None] | None = None
@@ -77,7 +92,7 @@ class Line:
         if self._connection is not None:
             return
         if self._dialling is None:
-            self._dialling = asyncio.create_task(self._connect(), name="docket store: dial")
+            self._dialling = begin(self._connect(), "dial")
         try:
             await asyncio.shield(self._dialling)
         except (RedisError, OSError) as error:
@@ -125,7 +140,7 @@ class Line:
         for command in commands:
             packed.extend(connection.pack_command(*command))
         loop = asyncio.get_running_loop()
-        exchange = _Exchange(len(commands), loop.create_future())
+        exchange = _Exchange(len(commands), loop.create_future(), self._hold("a request to Redis"))
         self._awaited.append(exchange)
         if self._watchdog is None:
             self._watch(loop)
@@ -136,12 +151,14 @@ class Line:
         return _without_refusals(await exchange.done)
 
     async def _connect(self) -> None:
+        over = self._hold("a connection to Redis")
         try:
             self._connection = connection = await self._dial()
         finally:
             self._dialling = None
+            over()
         self._why = "the store hung up"
-        self._reader = asyncio.create_task(self._read(connection), name="docket store: answers")
+        self._reader = begin(self._read(connection), "answers")
 
     async def _read(self, connection: Connection) -> None:
         """Hand each answer to who waits for it, in the order of the requests."""
@@ -200,11 +217,14 @@ class Line:
 class _Exchange:
     """Commands that were sent together, and the answers as they come in."""
 
-    __slots__ = ("_answers", "_expected", "done")
+    __slots__ = ("_answers", "_expected", "_over", "done")
 
-    def __init__(self, expected: int, done: "asyncio.Future[list[Any]]") -> None:
+    def __init__(
+        self, expected: int, done: "asyncio.Future[list[Any]]", over: Callable[[], None]
+    ) -> None:
         self.done = done
         self._expected = expected
+        self._over = over
         self._answers: list[Any] = []
 
     def take(self, answer: Any) -> bool:
@@ -212,11 +232,14 @@ class _Exchange:
         self._answers.append(answer)
         if len(self._answers) < self._expected:
             return False
+        self._over()
         if not self.done.done():  # otherwise nobody waits any more
             self.done.set_result(self._answers)
         return True
 
     def fail(self, error: StoreUnavailable) -> None:
+        """No more answers will come."""
+        self._over()
         if not self.done.done():
             self.done.set_exception(error)
 

@@ -15,8 +15,8 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from docket_sim.errors import StoreUnavailable
-from docket_sim.store.base import Listener
-from docket_sim.store.redis.line import Connection, Dial
+from docket_sim.store.base import Listener, begin
+from docket_sim.store.redis.line import Connection, Dial, Hold
 from docket_sim.store.redis.wire import decoded, encoded, instant, unpacked
 
 _logger = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Notices:
         *,
         arm: Callable[[], Awaitable[object]],
         here: Callable[[datetime], datetime],
+        hold: Hold,
         keep_alive: bool,
     ) -> None:
         """
@@ -62,6 +63,7 @@ class Notices:
             prefix: what the docket's channels begin with.
             arm: makes the store tell of whatever comes next.
             here: turns an instant on the store's clock into one on ours.
+            hold: is told what is under way.
             keep_alive: whether to ask for signs of life, so that a dead connection is noticed.
         """
         self._dial = dial
@@ -70,6 +72,7 @@ class Notices:
         self._of_key = prefix + b"w:"
         self._arm = arm
         self._here = here
+        self._hold = hold
         self._keep_alive = keep_alive
         self._listeners: list[Listener] = []
         self._watching: dict[bytes, list[Watching]] = {}
@@ -115,8 +118,12 @@ class Notices:
 
     async def ready(self) -> None:
         """Wait until everybody who wants to know is told, or it shows that the store is away."""
-        while self.pending and not self._away:
-            await self._settled.wait()
+        over = self._hold("a subscription at Redis")
+        try:
+            while self.pending and not self._away:
+                await self._settled.wait()
+        finally:
+            over()
 
     async def caught_up(self) -> None:
         """Wait until all that has been told before has arrived here."""
@@ -124,8 +131,12 @@ class Notices:
             return
         pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pongs.append(pong)
-        await self._send("PING")
-        await pong
+        over = self._hold("notices from Redis")
+        try:
+            await self._send("PING")
+            await pong
+        finally:
+            over()
 
     async def close(self) -> None:
         """Hang up."""
@@ -142,12 +153,12 @@ class Notices:
         if self._working is None:
             self.pending = True
             self._settled.clear()
-            self._working = asyncio.create_task(self._work(), name="docket store: notices")
+            self._working = begin(self._work(), "notices")
         elif self._connection is not None and self._wanted() != self._asked:
             self.pending = True
             self._settled.clear()
             if self._asking is None or self._asking.done():
-                self._asking = asyncio.create_task(self._ask(), name="docket store: subscribe")
+                self._asking = begin(self._ask(), "subscribe")
 
     def _wanted(self) -> set[bytes]:
         wanted = set(self._watching)
@@ -234,7 +245,7 @@ class Notices:
                 await asyncio.sleep(_PING)
             await connection.disconnect(nowait=True)
 
-        return asyncio.create_task(look(), name="docket store: signs of life")
+        return begin(look(), "signs of life")
 
     async def _take(self, message: list[Any]) -> None:
         kind = bytes(message[0]).lower()

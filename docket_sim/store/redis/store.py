@@ -6,6 +6,7 @@ connection (`line`); a second one brings the notices (`notices`). What a script 
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Sequence
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from docket_sim.errors import StoreUnavailable
 from docket_sim.execution import Disposition, Record, Settlement, TaskCall
 from docket_sim.store.base import (
     Claim,
@@ -22,11 +24,12 @@ from docket_sim.store.base import (
     Settled,
     StoreSnapshot,
     Submitted,
+    begin,
 )
 from docket_sim.store.redis import scripts, wire
 from docket_sim.store.redis.dialling import Address
 from docket_sim.store.redis.gathering import Gathering
-from docket_sim.store.redis.line import Line
+from docket_sim.store.redis.line import Hold, Line, holds_nothing
 from docket_sim.store.redis.notices import Notices
 
 _logger = logging.getLogger(__name__)
@@ -51,6 +54,8 @@ class RedisStore:
         *,
         execution_ttl: timedelta = timedelta(minutes=15),
         servers_clock: bool = True,
+        hold: Hold = holds_nothing,
+        scratch: bool = False,
     ) -> None:
         """
         Args:
@@ -59,19 +64,23 @@ class RedisStore:
             execution_ttl: how long the record of an ended execution is kept; zero keeps none.
             servers_clock: whether the server's clock decides what is due, instead of the `now` of
                 each call. It does in production, where the clocks of workers drift; it cannot where
-                time is virtual.
+                time is virtual: there each verb also waits until its notices have arrived.
+            hold: is told what is under way at the server, so that virtual time can wait for it.
+            scratch: whether all that is kept of the docket is removed on closing.
         """
         self._prefix = wire.encoded(prefix_of(name))
         self._ttl = b"" if execution_ttl >= timedelta.max else wire.duration(execution_ttl)
         self._servers_clock = servers_clock
+        self._scratch = scratch
         self._server_ttl = _server_ttl(execution_ttl, servers_clock=servers_clock)
         self._server_is_ahead = _ZERO
-        self._line = Line(address.dial, patience=address.patience)
+        self._line = Line(address.dial, patience=address.patience, hold=hold)
         self.notices = Notices(
             address.dial,
             self._prefix,
             arm=self._arm,
             here=lambda when: _moved(when, -self._server_is_ahead),
+            hold=hold,
             keep_alive=servers_clock,
         )
         self._submits: Gathering[tuple[TaskCall, datetime, bool], Submitted] = Gathering(
@@ -87,7 +96,10 @@ class RedisStore:
         await self._line.open()
 
     async def close(self) -> None:
-        """Hang up."""
+        """Hang up; what is stored stays, unless this is a scratch store."""
+        if self._scratch:
+            with contextlib.suppress(StoreUnavailable):
+                await self.erase()
         await self.notices.close()
         await self._line.close()
 
@@ -183,6 +195,15 @@ class RedisStore:
             if len(page) < _PAGE:
                 return removed
 
+    async def erase(self) -> None:
+        """Remove all that is kept of this docket, as if it had never been."""
+        sets = [self._prefix + name for name in (b"due", b"leased", b"void", b"kept")]
+        due, leased, void, kept = await self._all([("ZRANGE", name, 0, -1) for name in sets])
+        keys = [member[wire.TICKET :] for member in (*due, *leased, *void)] + list(kept)
+        places = [*map(self._place, keys), *sets, self._prefix + b"meta"]
+        for start in range(0, len(places), _PAGE):
+            await self._all([("UNLINK", *places[start : start + _PAGE])])
+
     # How it is done.
 
     async def _listening(self) -> None:
@@ -215,6 +236,8 @@ class RedisStore:
                 wire.decoded(key),
                 wire.decoded(reason),
             )
+        if answer[1] and not self._servers_clock:
+            await self.notices.caught_up()
         return answer
 
     async def _all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -254,7 +277,7 @@ class RedisStore:
 
 async def _unbroken(sending: Coroutine[Any, Any, T]) -> T:
     """Await `sending` so that a cancellation does not break off what is being written."""
-    task = asyncio.get_running_loop().create_task(sending, name="docket store: request")
+    task = begin(sending, "request")
     return await asyncio.shield(task)
 
 

@@ -1,0 +1,48 @@
+"""`docket-sim clear`: cancels everything that waits."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from docket_sim.cli.output import Json, print_json, print_line
+from docket_sim.cli.place import EXECUTION_TTL, ExecutionTtl, Place, reached
+from docket_sim.docket import Docket
+
+
+def clear(
+    place: Place,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    execution_ttl: ExecutionTtl = EXECUTION_TTL,
+    json: Json = False,
+) -> None:
+    """Cancel everything that waits; what runs goes on, what has ended is kept."""
+    docket = place.make(execution_ttl=execution_ttl)
+    waiting = asyncio.run(_waiting(place, docket))
+    if waiting and not yes:
+        question = f"Cancel the {waiting} executions that wait in {place.shown}?"
+        typer.confirm(question, abort=True, err=True)
+    cleared = asyncio.run(_clear(place, place.make(execution_ttl=execution_ttl), waiting))
+    if json:
+        print_json({"docket": place.docket, "cancelled": cleared})
+    else:
+        print_line(f"cancelled {cleared} executions of {place.shown}")
+
+
+async def _waiting(place: Place, docket: Docket) -> int:
+    async with reached(place, docket):
+        return len((await docket.snapshot()).future)
+
+
+async def _clear(place: Place, docket: Docket, waiting: int) -> int:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("cancelling", total=waiting)
+
+        def cancelled(so_far: int) -> None:
+            progress.update(bar, completed=so_far)
+
+        async with reached(place, docket):
+            return await docket.clear(progress=cancelled)

@@ -1,0 +1,52 @@
+"""`docket-sim show`: everything that is known of one execution."""
+
+import asyncio
+import json as json_module
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from docket_sim.cli.described import details
+from docket_sim.cli.output import Json, print_fields, print_json
+from docket_sim.cli.place import Place, reached
+from docket_sim.clock.durations import shown
+from docket_sim.docket import Docket
+from docket_sim.errors import DocketError
+from docket_sim.execution import Record
+
+
+def show(
+    place: Place,
+    key: Annotated[str, typer.Argument(help="The key of the execution.")],
+    json: Json = False,
+) -> None:
+    """Show one execution: its state, its arguments, and what came of it."""
+    docket = place.make()
+    told = details(docket, asyncio.run(_record(place, docket, key)))
+    if json:
+        print_json(told)
+    else:
+        print_fields(_fields(told))
+
+
+async def _record(place: Place, docket: Docket, key: str) -> Record:
+    async with reached(place, docket):
+        record = await docket.store.get(key, now=docket.now())
+    if record is None:
+        raise DocketError(f"nothing is known of {key!r}: it was never scheduled, or is forgotten")
+    return record
+
+
+def _fields(told: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    for name, value in told.items():
+        match value:
+            case None | False:
+                continue
+            case datetime():
+                yield name, shown(value)
+            case str() | int() if name != "result":
+                yield name, value
+            case _:
+                yield name, json_module.dumps(value)
