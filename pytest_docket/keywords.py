@@ -22,6 +22,7 @@ class Fixtures:
     docket_tasks: Any
     docket_config: Any
     docket_start: Any
+    docket_store: Any
 
 
 def keywords(
@@ -61,6 +62,8 @@ def _from_fixtures(node: pytest.Item, known: list[str], fixtures: Fixtures) -> d
         )
     if tasks != default_tasks(node.config):
         said["tasks"] = tasks
+    if fixtures.docket_store is not None:
+        said["store"] = fixtures.docket_store
     if start is not None:
         said["start"] = _as_instant(f"the fixture docket_start for {node.nodeid}", start)
     return said

@@ -1,5 +1,7 @@
 """What the ini file and the command line say, checked at the start without loading the engine."""
 
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from typing import Any, Literal
 import pytest
 
 _DEFAULT_SEED = 0
+_NAMED_STORES = ("memory", "fakeredis")
 _DEFAULT_START = datetime(2030, 1, 1, tzinfo=UTC)  # the engine's own, which is not loaded for it
 
 Kind = Literal["string", "int", "float", "bool"]
@@ -22,6 +25,7 @@ class Options:
     Attributes:
         ini: keywords of `simulate()` that the ini file gives.
         command_line: those that the command line gives.
+        stores: the stores that each test with a world runs on; several are compared.
         timeline: whose reports show a timeline: `failed`, `always` or `never`.
         timeline_lines: how many lines of it a report shows.
         html: where an HTML page is written for each failing test, or `None`.
@@ -29,6 +33,7 @@ class Options:
 
     ini: dict[str, Any]
     command_line: dict[str, Any]
+    stores: tuple[str, ...]
     timeline: str
     timeline_lines: int
     html: Path | None
@@ -41,6 +46,7 @@ class Options:
         return (
             f"docket-sim {_version()}: seed {said.get('seed', _DEFAULT_SEED)}, "
             f"start {written(start)}"
+            + (f", on {', '.join(map(masked, self.stores))}" if self.stores else "")
         )
 
 
@@ -67,6 +73,11 @@ def written(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+def masked(store: str) -> str:
+    """A store's name or URL as it may be shown: without a password."""
+    return re.sub(r"://([^:@/]*):[^@]*@", r"://\1:***@", store).partition("?")[0]
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Make the ini keys and the command line's options known."""
     for name, setting in _SETTINGS.items():
@@ -79,6 +90,13 @@ def add_options(parser: pytest.Parser) -> None:
         "--docket-start",
         metavar="ISO",
         help="first instant of every world, whatever tests say: 2030-01-01T00:00:00Z",
+    )
+    group.addoption(
+        "--docket-store",
+        metavar="STORE",
+        help="where the dockets of worlds live: memory, fakeredis, or a URL such as "
+        "redis://localhost:6379/15; several, or all of them (all: memory, fakeredis, and the URL "
+        "of DOCKET_URL), are run one after the other and compared",
     )
     group.addoption(
         "--docket-timeline",
@@ -105,6 +123,7 @@ def read(config: pytest.Config) -> Options:
     return Options(
         ini=said,
         command_line=_command_line(config),
+        stores=_stores(config.getoption("--docket-store") or said.pop("store", "")),
         timeline=timeline,
         timeline_lines=lines,
         html=None if html is None else config.invocation_params.dir / html,
@@ -122,6 +141,27 @@ def _command_line(config: pytest.Config) -> dict[str, Any]:
         except ValueError as error:
             raise pytest.UsageError(f"--docket-start: {error}") from None
     return said
+
+
+def _stores(text: str) -> tuple[str, ...]:
+    """The stores that `text` names; none for the default."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if "all" in words:
+        url = os.environ.get("DOCKET_URL")
+        if url is None:
+            raise pytest.UsageError(
+                "--docket-store=all runs tests on memory, on fakeredis and on a Redis server, and "
+                "expects the URL of that server in DOCKET_URL, which is not set; set it, or name "
+                "the stores: --docket-store=memory,fakeredis,redis://localhost:6379/15"
+            )
+        words = ["memory", "fakeredis", url]
+    for word in words:
+        if word not in _NAMED_STORES and "://" not in word:
+            raise pytest.UsageError(
+                f"--docket-store: expected {', '.join(_NAMED_STORES)}, all, or a URL such as "
+                f"redis://localhost:6379/15, found {masked(word)!r}"
+            )
+    return tuple(dict.fromkeys(words))
 
 
 def _ini_value(config: pytest.Config, name: str, setting: "_Setting") -> Any:
@@ -177,6 +217,7 @@ _SETTINGS = {
     "workers": _Setting("int", "how many workers a world has", _positive),
     "concurrency": _Setting("int", "how many attempts a worker runs at once", _positive),
     "codec": _Setting("string", "how values travel"),
+    "store": _Setting("string", "where the dockets of worlds live, as for --docket-store"),
     "freeze": _Setting("bool", "whether user code sees virtual time in datetime.now()"),
     "patience": _Setting("float", "real seconds that threads may hold virtual time", _positive),
     "allow_failures": _Setting("bool", "whether executions may end failed unseen"),

@@ -55,15 +55,39 @@ def docket_start() -> Any:
 
 
 @pytest.fixture
+def docket_store(request: pytest.FixtureRequest) -> Any:
+    """Where the docket of a world lives: `memory`, `fakeredis`, a URL, or None for the default.
+
+    Override it, with `params=` to run tests on several stores.
+    """
+    stores = request.config.stash[OPTIONS].stores
+    return getattr(request, "param", stores[0] if stores else None)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test with a world on every store that was asked for."""
+    stores = metafunc.config.stash[OPTIONS].stores
+    if len(stores) > 1 and "_docket_world" in metafunc.fixturenames:
+        from pytest_docket.stores import parametrize
+
+        parametrize(metafunc, stores)
+
+
+@pytest.fixture
 def _docket_world(
-    request: pytest.FixtureRequest, docket_tasks: Any, docket_config: Any, docket_start: Any
+    request: pytest.FixtureRequest,
+    docket_tasks: Any,
+    docket_config: Any,
+    docket_start: Any,
+    docket_store: Any,
 ) -> "Iterator[Simulation]":
     # Async fixtures ask for it by this name, also where `sim` is overridden and in the making.
     __tracebackhide__ = True
     from pytest_docket.keywords import Fixtures
     from pytest_docket.world import opened
 
-    yield from opened(request, Fixtures(docket_tasks, docket_config, docket_start))
+    fixtures = Fixtures(docket_tasks, docket_config, docket_start, docket_store)
+    yield from opened(request, fixtures)
 
 
 @pytest.fixture
@@ -137,6 +161,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     world = item.stash.get(WORLD, None)
     if world is not None:
         world.check()
+        if len(item.config.stash[OPTIONS].stores) > 1:
+            from pytest_docket.stores import compare
+
+            compare(item, world)
         item.stash[PASSED] = True
     return result
 

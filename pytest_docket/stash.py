@@ -14,7 +14,7 @@ MARKED = pytest.StashKey[bool]()
 PASSED = pytest.StashKey[bool]()
 
 WORLD_FIXTURE = "_docket_world"
-_NEEDED_FIRST = ("docket_tasks", "docket_config", "docket_start")
+_NEEDED_FIRST = ("docket_tasks", "docket_config", "docket_start", "docket_store")
 
 
 def uses_world(item: pytest.Item) -> bool:

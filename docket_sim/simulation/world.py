@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import copy_context
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -128,7 +129,10 @@ class World:
 
     async def _open(self, entering: ExitStack, listener: Listener) -> None:
         await self._docket.__aenter__()
-        entering.enter_context(self._docket.store.listen(listener))
+        store = self._docket.store
+        entering.enter_context(store.listen(listener))
+        # Claiming nothing: the answer comes once the listener is heard.
+        await store.claim("", limit=0, lease=timedelta(0), now=self._clock.now())
 
     async def _close(self, describe: Callable[[Tasks], list[str]]) -> list[str]:
         await self._driver.leave()
