@@ -148,5 +148,7 @@ def _sentence(docket: Docket, execution: Execution) -> str:
     call = f"{call_text(docket, execution.call)} [{execution.key}]"
     if execution.disposition is Disposition.ALREADY_SCHEDULED:
         return f"nothing was scheduled: the key is taken by {call}, {execution.state.value}"
-    due = f"{shown(execution.when)}, {distance(execution.when, docket.now())}"
+    due = (
+        f"{shown(execution.when.replace(microsecond=0))}, {distance(execution.when, docket.now())}"
+    )
     return f"scheduled {call}, due {due}"

@@ -1,6 +1,7 @@
 """`docket-sim clear`: cancels everything that waits."""
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
@@ -22,13 +23,20 @@ def clear(
     docket = place.make(execution_ttl=execution_ttl)
     waiting = asyncio.run(_waiting(place, docket))
     if waiting and not yes:
-        question = f"Cancel the {waiting} executions that wait in {place.shown}?"
-        typer.confirm(question, abort=True, err=True)
+        _ask(f"cancel everything that waits in {place.shown}: {waiting} in all?")
     cleared = asyncio.run(_clear(place, place.make(execution_ttl=execution_ttl), waiting))
     if json:
         print_json({"docket": place.docket, "cancelled": cleared})
     else:
         print_line(f"cancelled {cleared} executions of {place.shown}")
+
+
+def _ask(question: str) -> None:
+    # Not typer's own way to ask: that writes a space to stdout.
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise typer.Abort
 
 
 async def _waiting(place: Place, docket: Docket) -> int:

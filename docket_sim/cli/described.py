@@ -73,7 +73,8 @@ def failure(codec: TaskCodec, payload: bytes) -> Mapping[str, str]:
         kind, message, traceback = error.type_name, error.message, error.remote_traceback
     else:
         kind = f"{type(error).__module__}:{type(error).__qualname__}"
-        message, traceback = str(error), "\n".join(getattr(error, "__notes__", []))
+        message, notes = str(error), "\n".join(getattr(error, "__notes__", []))
+        traceback = notes.removeprefix("The traceback on the worker:\n")
     return {"type": kind, "message": message, "traceback": traceback}
 
 

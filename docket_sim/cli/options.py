@@ -29,16 +29,14 @@ def duration(written: timedelta | str) -> timedelta:
         raise typer.BadParameter(str(error)) from None
 
 
-def duration_option(*names: str, default: timedelta | None = None, **about: Any) -> Any:
+def duration_option(*names: str, **about: Any) -> Any:
     """An option that takes a duration.
 
     Args:
         names: how it is spelled, where that is not the parameter's name.
-        default: what holds where it is not given, to be shown in the help.
         about: what `typer.Option` takes.
     """
-    shown = False if default is None else short(default)
-    return typer.Option(*names, parser=duration, metavar="DURATION", show_default=shown, **about)
+    return typer.Option(*names, parser=duration, metavar="DURATION", **about)
 
 
 def flattened(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,9 +53,7 @@ def flattened(command: Callable[..., None]) -> Callable[..., None]:
             groups[name] = hints[name]
             parameters += _parameters_of(hints[name])
         else:
-            parameters.append(
-                parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY)
-            )
+            parameters.append(_parameter(name, hints[name], parameter.default))
 
     def run(**values: Any) -> None:
         made = {name: _made(group, values) for name, group in groups.items()}
@@ -78,19 +74,24 @@ def _parameters_of(group: Any) -> Iterator[inspect.Parameter]:
         hint = hints[field.name]
         if get_origin(hint) is not Annotated:
             text = " ".join(documented[field.name].split())
-            hint = Annotated[hint, _derived(field.name, hint, default, text)]
-        yield inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
-        )
+            hint = Annotated[hint, _derived(field.name, hint, text)]
+        yield _parameter(field.name, hint, default)
 
 
-def _derived(name: str, hint: object, default: Any, text: str) -> Any:
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    # Durations are written out, so that the help shows them as they are given.
+    given = short(default) if isinstance(default, timedelta) else default
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=given, annotation=annotation)
+
+
+def _derived(name: str, hint: object, text: str) -> Any:
     about: dict[str, Any] = {
         "envvar": f"DOCKET_WORKER_{name.upper()}",
         "help": text[:1].upper() + text[1:],
     }
     if hint is timedelta:
-        return duration_option(default=default, **about)
+        return duration_option(**about)
     return typer.Option(**about)
 
 

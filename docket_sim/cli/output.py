@@ -17,9 +17,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def print_json(value: object) -> None:
-    """Print `value` as one JSON document; what JSON cannot carry stands there as its repr."""
+    """Print `value` as one JSON document."""
+    sys.stdout.write(json_text(value, indent=2) + "\n")
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """`value` as JSON; what JSON cannot carry stands there as its repr."""
     plain: Any = to_jsonable_python(value, fallback=repr, inf_nan_mode="strings")
-    sys.stdout.write(json.dumps(plain, indent=2) + "\n")
+    return json.dumps(plain, indent=indent)
 
 
 def print_line(text: str) -> None:

@@ -23,7 +23,6 @@ _IN_PROCESS = ("memory", "fakeredis")
 ExecutionTtl = Annotated[
     timedelta,
     duration_option(
-        default=EXECUTION_TTL,
         envvar="DOCKET_EXECUTION_TTL",
         help="How long the record of an execution that has ended is kept.",
     ),
@@ -124,4 +123,5 @@ async def reached(place: Place, docket: Docket) -> AsyncGenerator[None]:
         async with docket:
             yield
     except (DocketError, OSError) as error:
-        raise DocketError(place.secrets.scrub(str(error))) from error
+        where = f"{place.shown}: " if isinstance(error, OSError) else ""
+        raise DocketError(place.secrets.scrub(f"{where}{error}")) from error

@@ -78,8 +78,8 @@ class Service:
         self._condition.phase = Phase.DRAINING
         deadline = self._settings.shutdown_deadline
         _logger.info(
-            "stopping: no more work is claimed, and %d attempts in hand have %s to end; "
-            "another signal abandons them",
+            "stopping: no more work is claimed; attempts in hand: %d; they have %s to end, "
+            "unless another signal abandons them",
             self._worker.in_hand,
             short(deadline),
         )
@@ -90,8 +90,8 @@ class Service:
         in_hand = self._worker.in_hand
         if in_hand:
             _logger.warning(
-                "%d attempts are abandoned: their leases expire within %s, and other workers "
-                "take them over",
+                "attempts abandoned: %d; their leases expire within %s, and other workers take "
+                "them over",
                 in_hand,
                 short(self._settings.redelivery_timeout),
             )

@@ -1,7 +1,6 @@
 """`docket-sim show`: everything that is known of one execution."""
 
 import asyncio
-import json as json_module
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from docket_sim.cli.described import details
-from docket_sim.cli.output import Json, print_fields, print_json
+from docket_sim.cli.output import Json, json_text, print_fields, print_json
 from docket_sim.cli.place import Place, reached
 from docket_sim.clock.durations import shown
 from docket_sim.docket import Docket
@@ -46,7 +45,10 @@ def _fields(told: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
                 continue
             case datetime():
                 yield name, shown(value)
+            case {"type": kind, "message": message, "traceback": traceback}:
+                yield name, f"{kind}: {message}"
+                yield "traceback", traceback
             case str() | int() if name != "result":
                 yield name, value
             case _:
-                yield name, json_module.dumps(value)
+                yield name, json_text(value)

@@ -11,24 +11,33 @@ A = TypeVar("A")
 
 
 class Gathering(Generic[Q, A]):
-    """Collects requests while others are on their way, and sends those that have come together.
+    """Sends requests in groups: those that come in one turn of the loop, and those that come while
+    others are on their way.
 
-    A single request leaves in the same turn of the loop. Whoever stops waiting for an answer does
-    not take anything from the others.
+    A single request leaves in the same turn. More than one group may be on its way, so that the
+    server works on one while the next is made up. Whoever stops waiting for an answer does not take
+    anything from the others.
     """
 
     def __init__(
-        self, send: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], *, most: int = 200
+        self,
+        send: Callable[[Sequence[Q]], Awaitable[Sequence[A]]],
+        *,
+        most: int = 50,
+        at_once: int = 2,
     ) -> None:
         """
         Args:
             send: sends requests and returns their answers in order.
-            most: how many travel together at most.
+            most: how many make up a group at most.
+            at_once: how many groups may be on their way.
         """
         self._send = send
         self._most = most
+        self._at_once = at_once
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._collecting = False
 
     async def ask(self, request: Q) -> A:
         """Send `request` with others, and return its answer.
@@ -38,22 +47,28 @@ class Gathering(Generic[Q, A]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[A] = loop.create_future()
         self._waiting.append((request, answer))
-        if self._sending is None:
-            self._sending = begin(self._work_off(), "requests")
+        if not self._collecting and len(self._under_way) < self._at_once:
+            self._collecting = True
+            loop.call_soon(self._dispatch)
         return await answer
 
-    async def _work_off(self) -> None:
-        try:
-            while self._waiting:
-                group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._send_group(group)
-        finally:
-            self._sending = None
+    def _dispatch(self) -> None:
+        """Send what has been collected, as far as groups may leave."""
+        self._collecting = False
+        while self._waiting and len(self._under_way) < self._at_once:
+            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            task = begin(self._send_group(group), "requests")
+            self._under_way.add(task)
+            task.add_done_callback(self._arrived)
+
+    def _arrived(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._dispatch()
 
     async def _send_group(self, group: list[tuple[Q, asyncio.Future[A]]]) -> None:
         try:
             answers = await self._send([request for request, _ in group])
-        except BaseException as error:  # noqa: BLE001 - each is told; this goes on with the others
+        except BaseException as error:  # noqa: BLE001 - whoever asked is told, whatever it is
             for _, waiter in group:
                 if not waiter.done():
                     waiter.set_exception(error)

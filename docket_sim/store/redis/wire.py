@@ -154,7 +154,7 @@ def _record(key: str, fields: dict[bytes, bytes], now: datetime) -> Record | Non
         finished_at=instant(fields[b"z"]) if b"z" in fields else None,
         result=fields.get(b"r"),
         error=fields.get(b"e"),
-        cancel_requested=b"c" in fields,
+        cancel_requested=bool(fields.get(b"c")),
     )
 
 

@@ -6,12 +6,12 @@
 limit = tonumber(limit)
 local cleared = {}
 
-local function cancel(member, state)
+local function cancel(set, member, state)
     local key = key_of(member)
-    local fields = read(key, 'f', 'q', 'g', 'c')
+    local fields = read(key)
     if not fields then
-        redis.call('ZREM', DUE, member)
-    elseif fields[1] == state then
+        drop(set, member)
+    elseif fields[STATE] == state then
         cleared[#cleared + 1] = key
         cleared[#cleared + 1] = redis.call('HGETALL', of_key(key))
         finish(key, fields, 'x')
@@ -19,14 +19,13 @@ local function cancel(member, state)
 end
 
 for _, member in ipairs(redis.call('ZRANGE', DUE, 0, limit - 1)) do
-    cancel(member, 'w')
+    cancel(DUE, member, 'w')
 end
 if #cleared < 2 * limit then
     for _, member in ipairs(redis.call('ZRANGE', LEASED, 0, -1)) do
         if #cleared < 2 * limit then
-            cancel(member, 'b')
+            cancel(LEASED, member, 'b')
         end
     end
 end
-tell_if_drained()
-return { now, notices, aside, cleared }
+return answered(cleared)

@@ -58,6 +58,55 @@ local function new_ticket()
     return string.format('%013.0f', take_number())
 end
 
+-- Changes of the sorted sets are noted, and made together at the end: a call costs more than what it
+-- does. What was noted last of a member counts.
+
+local noted, members = {}, {}
+
+local function note(set, member, score)
+    local of_set = noted[set]
+    if not of_set then
+        of_set = {}
+        noted[set], members[set] = of_set, {}
+    end
+    if of_set[member] == nil then
+        table.insert(members[set], member)
+    end
+    of_set[member] = score
+end
+
+local function put(set, score, member)
+    note(set, member, score)
+end
+
+local function drop(set, member)
+    note(set, member, false)
+end
+
+local function in_groups(verb, set, values)
+    for i = 1, #values, 200 do
+        redis.call(verb, set, unpack(values, i, math.min(i + 199, #values)))
+    end
+end
+
+local function make_changes()
+    for _, set in ipairs({ DUE, LEASED, VOID, KEPT }) do
+        local gone, placed = {}, {}
+        for _, member in ipairs(members[set] or {}) do
+            local score = noted[set][member]
+            if score then
+                placed[#placed + 1] = score
+                placed[#placed + 1] = member
+            else
+                gone[#gone + 1] = member
+            end
+        end
+        in_groups('ZREM', set, gone)
+        in_groups('ZADD', set, placed)
+    end
+    noted, members = {}, {}
+end
+
 -- Telling those who listen and watch.
 
 local bell = nil
@@ -111,12 +160,6 @@ local function outstanding()
     return redis.call('ZCARD', DUE) + redis.call('ZCARD', LEASED)
 end
 
-local function tell_if_drained()
-    if told_finished and outstanding() == 0 then
-        tell('d')
-    end
-end
-
 -- What a foreign hand has left in place of an execution is kept beside, for a person to look at.
 local aside = {}
 
@@ -126,104 +169,127 @@ local function set_aside(key, reason)
         redis.call('RENAME', of_key(key), place)
         redis.call('EXPIRE', place, ASIDE_SECONDS)
     end
-    redis.call('ZREM', KEPT, key)
+    drop(KEPT, key)
     aside[#aside + 1] = key
     aside[#aside + 1] = reason
 end
 
--- The fields of an execution, or false when there is none, or none that can be read.
+local STATE, FORGET_AT, FENCE, TICKET_OF, GENERATION, CANCELLED = 1, 2, 3, 4, 5, 6
+
+-- The state of an execution, when it is to be forgotten, and its fields f, q, g, c and those asked
+-- for, with false for what it has not; or false when there is none, or none that can be read.
 local function read(key, ...)
-    local fields = redis.pcall('HMGET', of_key(key), 's', 'o', ...)
+    local fields = redis.pcall('HMGET', of_key(key), 's', 'o', 'f', 'q', 'g', 'c', ...)
     if fields.err then
         set_aside(key, 'its key holds something else than a hash')
         return false
     end
-    local state = fields[1]
+    local state = fields[STATE]
     if not state then
         return false
     end
-    if FINISHED[state] and fields[2] and (tonumber(fields[2]) or 0) <= NOW then
+    if FINISHED[state] and fields[FORGET_AT] and (tonumber(fields[FORGET_AT]) or 0) <= NOW then
         redis.call('DEL', of_key(key)) -- its time is up
-        redis.call('ZREM', KEPT, key)
+        drop(KEPT, key)
         return false
+    end
+    for _, place in ipairs({ FENCE, CANCELLED }) do
+        if fields[place] == '' then
+            fields[place] = false
+        end
     end
     return fields
 end
 
--- Moves of one execution. `fields` are those of read(key, 'f', 'q', 'g', 'c').
+local function member_of(key, fields)
+    return (fields[TICKET_OF] or '') .. key
+end
 
 local function forget(limit)
-    local keys = redis.call('ZRANGEBYSCORE', KEPT, '-inf', now, 'LIMIT', 0, limit)
-    for _, key in ipairs(keys) do
+    for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEPT, '-inf', now, 'LIMIT', 0, limit)) do
         redis.call('DEL', of_key(key))
-    end
-    if #keys > 0 then
-        redis.call('ZREM', KEPT, unpack(keys))
+        drop(KEPT, key)
     end
 end
 
-local function keep(key)
-    if ttl == '' then
-        redis.call('ZADD', KEPT, '+inf', key)
-    elseif tonumber(ttl) <= 0 then
-        redis.call('DEL', of_key(key))
-    else
-        local forgotten = whole(NOW + tonumber(ttl))
-        redis.call('HSET', of_key(key), 'o', forgotten)
-        redis.call('ZADD', KEPT, forgotten, key)
-        redis.call('PEXPIRE', of_key(key), server_ttl)
-        redis.call('PEXPIRE', KEPT, server_ttl)
-    end
-end
+-- Moves of one execution; `fields` are what was read of it. What is to be written besides is in
+-- `values`, so that one call writes all.
 
-local function wait(key, when)
+local function wait(key, when, values)
     local ticket = new_ticket()
-    redis.call('HSET', of_key(key), 's', 'w', 'q', ticket)
-    redis.call('ZADD', DUE, when, ticket .. key)
+    redis.call('HSET', of_key(key), 's', 'w', 'q', ticket, unpack(values))
+    put(DUE, when, ticket .. key)
     ring(tonumber(when))
 end
 
-local function member_of(key, fields)
-    return (fields[4] or '') .. key
+local function keep(key, values)
+    local place = of_key(key)
+    local forgotten = '+inf'
+    if ttl ~= '' and tonumber(ttl) > 0 then
+        forgotten = whole(NOW + tonumber(ttl))
+        values[#values + 1], values[#values + 2] = 'o', forgotten
+    end
+    redis.call('HSET', place, unpack(values))
+    changed(key)
+    if ttl == '0' then
+        redis.call('DEL', place)
+        return
+    end
+    put(KEPT, forgotten, key)
+    if ttl ~= '' then
+        redis.call('PEXPIRE', place, server_ttl)
+    end
 end
 
--- The lease is over; the key is in none of the sets afterwards.
-local function let_go(key, fields)
-    local member = member_of(key, fields)
-    if redis.call('ZREM', LEASED, member) == 0 then
-        redis.call('ZREM', VOID, member)
-    end
-    redis.call('HDEL', of_key(key), 'f', 'c')
+-- Where a lease stands: void when the execution has ended before the attempt that it replaced.
+local function leases_of(fields)
+    return FINISHED[fields[STATE]] and VOID or LEASED
 end
 
 local function finish(key, fields, state, output, value)
-    if fields[1] == 'w' then
-        redis.call('ZREM', DUE, member_of(key, fields))
-    elseif fields[1] == 'r' then
-        let_go(key, fields)
-    end
-    redis.call('HSET', of_key(key), 's', state, 'z', now)
+    local values = { 's', state, 'z', now }
     if output then
-        redis.call('HSET', of_key(key), output, value)
-    end
-    changed(key)
-    if fields[1] == 'b' then -- the attempt that was replaced still holds the lease
-        local member = member_of(key, fields)
-        redis.call('ZADD', VOID, redis.call('ZSCORE', LEASED, member), member)
-        redis.call('ZREM', LEASED, member)
-    else
-        keep(key)
+        values[5], values[6] = output, value
     end
     told_finished = true
+    if fields[STATE] == 'b' then -- the attempt that was replaced still holds the lease
+        local member = member_of(key, fields)
+        make_changes()
+        put(VOID, redis.call('ZSCORE', LEASED, member) or now, member)
+        drop(LEASED, member)
+        redis.call('HSET', of_key(key), unpack(values))
+        changed(key)
+        return
+    end
+    if fields[STATE] == 'r' then
+        drop(LEASED, member_of(key, fields))
+        values[#values + 1], values[#values + 2] = 'f', ''
+        values[#values + 1], values[#values + 2] = 'c', ''
+    else
+        drop(DUE, member_of(key, fields))
+    end
+    keep(key, values)
 end
 
 -- The attempt of an older generation is over: its replacement, if any, may run.
 local function end_superseded(key, fields)
-    let_go(key, fields)
-    if fields[1] == 'b' then
-        wait(key, redis.call('HGET', of_key(key), 'w') or now)
+    drop(leases_of(fields), member_of(key, fields))
+    if fields[STATE] == 'b' then
+        wait(key, redis.call('HGET', of_key(key), 'w') or now, { 'f', '', 'c', '' })
         changed(key)
     else
-        keep(key)
+        keep(key, { 'f', '', 'c', '' })
     end
+end
+
+-- Make the changes, tell who has to be told, and answer.
+local function answered(...)
+    make_changes()
+    if ttl ~= '' and told_finished then
+        redis.call('PEXPIRE', KEPT, server_ttl)
+    end
+    if told_finished and outstanding() == 0 then
+        tell('d')
+    end
+    return { now, notices, aside, ... }
 end

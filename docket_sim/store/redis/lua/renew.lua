@@ -6,14 +6,14 @@ local expiry = whole(NOW + tonumber(lease))
 local lost, cancelled = {}, {}
 for i = REST, #ARGV, 2 do
     local key, fence = ARGV[i], ARGV[i + 1]
-    local fields = read(key, 'f', 'q', 'g', 'c')
-    if not fields or fields[3] ~= fence then
+    local fields = read(key)
+    if not fields or fields[FENCE] ~= fence then
         lost[#lost + 1] = fence
     else
-        redis.call('ZADD', FINISHED[fields[1]] and VOID or LEASED, expiry, member_of(key, fields))
-        if fields[6] then
+        put(leases_of(fields), expiry, member_of(key, fields))
+        if fields[CANCELLED] then
             cancelled[#cancelled + 1] = fence
         end
     end
 end
-return { now, notices, aside, lost, cancelled }
+return answered(lost, cancelled)

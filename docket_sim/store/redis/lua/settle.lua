@@ -5,29 +5,29 @@
 -- Answers each with one letter: applied, superseded, cancelled, lost.
 
 local function reschedule(key, fields, when, attempt, same_delivery, changes_arguments, arguments)
-    let_go(key, fields)
-    redis.call('HSET', of_key(key), 'w', when, 'n', attempt)
+    local values = { 'w', when, 'n', attempt, 'f', '' }
     if changes_arguments == '1' then
-        redis.call('HSET', of_key(key), 'a', arguments)
+        values[#values + 1], values[#values + 2] = 'a', arguments
     end
     if same_delivery ~= '1' then
-        redis.call('HDEL', of_key(key), 'd')
+        values[#values + 1], values[#values + 2] = 'd', '0'
     end
-    wait(key, when)
+    drop(LEASED, member_of(key, fields))
+    wait(key, when, values)
     changed(key)
 end
 
 local function settle(key, fence, generation, state, ...)
-    local fields = read(key, 'f', 'q', 'g', 'c')
-    if not fields or fields[3] ~= fence then
+    local fields = read(key)
+    if not fields or fields[FENCE] ~= fence then
         return 'l'
     end
-    if fields[5] ~= generation or FINISHED[fields[1]] then
+    if fields[GENERATION] ~= generation or FINISHED[fields[STATE]] then
         end_superseded(key, fields)
         return 's'
     end
     if state == 'w' then
-        if fields[6] then
+        if fields[CANCELLED] then
             finish(key, fields, 'x')
             return 'c'
         end
@@ -43,5 +43,4 @@ local answers = {}
 for i = REST, #ARGV, 9 do
     answers[#answers + 1] = settle(unpack(ARGV, i, i + 8))
 end
-tell_if_drained()
-return { now, notices, aside, answers }
+return answered(answers)

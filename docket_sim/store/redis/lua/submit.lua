@@ -5,15 +5,16 @@
 -- what has the key already.
 
 local function take_place(key, fields)
-    if fields[1] == 'w' then
-        redis.call('ZREM', DUE, member_of(key, fields))
-    elseif FINISHED[fields[1]] then
-        redis.call('ZREM', KEPT, key)
+    if fields[STATE] == 'w' then
+        drop(DUE, member_of(key, fields))
+    elseif FINISHED[fields[STATE]] then
+        drop(KEPT, key)
         redis.call('PERSIST', of_key(key))
-        if fields[3] then -- cancelled while blocked: the lease is that of an attempt before it
+        if fields[FENCE] then -- cancelled while blocked: the lease is that of an attempt before it
             local member = member_of(key, fields)
-            redis.call('ZADD', LEASED, redis.call('ZSCORE', VOID, member), member)
-            redis.call('ZREM', VOID, member)
+            make_changes()
+            put(LEASED, redis.call('ZSCORE', VOID, member) or now, member)
+            drop(VOID, member)
         end
     end
     redis.call('HDEL', of_key(key), 'n', 'p', 'm', 'd', 'z', 'r', 'e', 'o')
@@ -28,13 +29,13 @@ local function due_time(when)
 end
 
 local function submit(key, task, arguments, when, attempt, cause, cause_attempt, replace)
-    local fields = read(key, 'f', 'q', 'g', 'c')
-    if fields and not FINISHED[fields[1]] and replace ~= '1' then
+    local fields = read(key)
+    if fields and not FINISHED[fields[STATE]] and replace ~= '1' then
         return redis.call('HGETALL', of_key(key))
     end
     local generation = 1
     if fields then
-        generation = (tonumber(fields[5]) or 0) + 1
+        generation = (tonumber(fields[GENERATION]) or 0) + 1
         take_place(key, fields)
     end
     when = due_time(when)
@@ -50,29 +51,19 @@ local function submit(key, task, arguments, when, attempt, cause, cause_attempt,
         add('p', cause)
         add('m', cause_attempt)
     end
-    local blocked = fields and fields[3]
-    local ticket
-    if blocked then
-        add('s', 'b')
+    local state = fields and fields[FENCE] and 'b' or 'w'
+    if state == 'b' then
+        redis.call('HSET', of_key(key), 's', 'b', unpack(values))
     else
-        ticket = new_ticket()
-        add('s', 'w')
-        add('q', ticket)
-    end
-    redis.call('HSET', of_key(key), unpack(values))
-    if not blocked then
-        redis.call('ZADD', DUE, when, ticket .. key)
-        ring(tonumber(when))
+        wait(key, when, values)
     end
     changed(key)
-    local now_known = fields and redis.call('HGETALL', of_key(key)) or {}
-    return { generation, blocked and 'b' or 'w', when, now_known }
+    return { generation, state, when, fields and redis.call('HGETALL', of_key(key)) or {} }
 end
 
 local answers = {}
-local count = (#ARGV - REST + 1) / 8
-reserve(count)
+reserve((#ARGV - REST + 1) / 8)
 for i = REST, #ARGV, 8 do
     answers[#answers + 1] = submit(unpack(ARGV, i, i + 7))
 end
-return { now, notices, aside, answers }
+return answered(answers)
