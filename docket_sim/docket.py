@@ -33,13 +33,14 @@ from docket_sim.execution import (
 )
 from docket_sim.logs import LogObserver
 from docket_sim.lookup import DocketSnapshot, Lookup
-from docket_sim.store import Store, open_store
+from docket_sim.store import Store, Submitted, open_store
 from docket_sim.task import Registry, Task, TaskFunction, name_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _logger = logging.getLogger(__name__)
+_CLEARED_AT_ONCE = 1_000
 
 
 class Docket:
@@ -281,6 +282,58 @@ class Docket:
         """
         return self._scheduler(function, when, key, replace=True)
 
+    @overload
+    def call(
+        self,
+        function: Callable[P, Awaitable[R]],
+        when: datetime | None = None,
+        key: str | None = None,
+    ) -> Callable[P, TaskCall]: ...
+    @overload
+    def call(
+        self, function: str, when: datetime | None = None, key: str | None = None
+    ) -> Callable[..., TaskCall]: ...
+    def call(
+        self,
+        function: TaskFunction | str,
+        when: datetime | None = None,
+        key: str | None = None,
+    ) -> Callable[..., TaskCall]:
+        """A call for `add_many`, which is checked like that of `add` but not scheduled yet.
+
+        Args, returns and raises: as `add`, but for a value in place of something to await.
+        """
+        task, due = self._task_and_due(function, when, key)
+
+        def prepare(*args: Any, **kwargs: Any) -> TaskCall:
+            __tracebackhide__ = True
+            return self._call(task, args, kwargs, due, key)
+
+        return prepare
+
+    def add_many(
+        self, calls: Iterable[TaskCall], *, replace: bool = False
+    ) -> Coroutine[Any, Any, list[Execution]]:
+        """Schedule many calls at once, which takes a fraction of the time of one `add` after another.
+
+            await docket.add_many(docket.call(charge)(order_id) for order_id in orders)
+
+        Each is accepted or not on its own: a key that has not ended keeps what it has.
+
+        Args:
+            calls: what `call` has made.
+            replace: whether they take the place of what their keys stand for.
+
+        Returns:
+            The handles, in the order of the calls.
+
+        Raises:
+            TypeError: something else than a call is among them.
+            StoreUnavailable: the store went away; some of them may have been accepted.
+        """
+        source = Source.of_caller(inspect.currentframe())
+        return self._submit_many(list(calls), source, replace=replace)
+
     def cancel(self, key: str) -> Coroutine[Any, Any, None]:
         """Cancel an execution: one that waits never runs, one that runs is cancelled.
 
@@ -299,12 +352,22 @@ class Docket:
         handles = [self._lookup.handle(record) for record in snapshot.records]
         return DocketSnapshot.of(snapshot.taken, handles)
 
-    async def clear(self) -> int:
-        """Cancel everything that waits, and say how many that were; what runs goes on."""
-        removed = await self.store.clear(now=self.now())
-        for record in removed:
-            self.notify(CancelledWaiting(self.now(), record.call, _current_cause()))
-        return len(removed)
+    async def clear(self, *, progress: Callable[[int], None] | None = None) -> int:
+        """Cancel everything that waits, and say how many that were; what runs goes on.
+
+        Args:
+            progress: told every now and then how many have been cancelled so far.
+        """
+        count = 0
+        while True:
+            removed = await self.store.clear(now=self.now(), limit=_CLEARED_AT_ONCE)
+            for record in removed:
+                self.notify(CancelledWaiting(self.now(), record.call, _current_cause()))
+            count += len(removed)
+            if progress is not None:
+                progress(count)
+            if len(removed) < _CLEARED_AT_ONCE:
+                return count
 
     def observe(self, observer: Observer) -> None:
         """Let `observer` see every event from now on."""
@@ -335,10 +398,7 @@ class Docket:
     def _scheduler(
         self, function: TaskFunction | str, when: datetime | None, key: str | None, *, replace: bool
     ) -> Callable[..., Coroutine[Any, Any, Execution]]:
-        if key is not None and (not isinstance(key, str) or not key):
-            raise TypeError(f"key must be a non-empty string, found {key!r}")
-        task = self.task(function)
-        due = None if when is None else as_utc(when)
+        task, due = self._task_and_due(function, when, key)
         unawaited = f"docket.{'replace' if replace else 'add'}({task.name})(...)"
 
         def schedule(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Execution]:
@@ -350,6 +410,13 @@ class Docket:
             return submitting
 
         return schedule
+
+    def _task_and_due(
+        self, function: TaskFunction | str, when: datetime | None, key: str | None
+    ) -> tuple[Task, datetime | None]:
+        if key is not None and (not isinstance(key, str) or not key):
+            raise TypeError(f"key must be a non-empty string, found {key!r}")
+        return self.task(function), None if when is None else as_utc(when)
 
     def _call(
         self,
@@ -381,16 +448,38 @@ class Docket:
     async def _submit(self, call: TaskCall, source: Source | None, *, replace: bool) -> Execution:
         now = self.clock.now()
         submitted = await self.store.submit(call, now=now, replace=replace)
-        record = submitted.record
-        if submitted.disposition is Disposition.SCHEDULED:
-            self.notify(Scheduled(self.clock.now(), record.call, source, replace))
-        else:
-            self.notify(Dropped(self.clock.now(), call, source))
-        handle = self._lookup.handle(record, submitted.disposition)
+        handle = self._accepted(call, submitted, source, replace=replace)
         if self._after_submit is not None and call.cause is None:
             await self._after_submit()
             await handle.sync()
         return handle
+
+    async def _submit_many(
+        self, calls: list[TaskCall], source: Source | None, *, replace: bool
+    ) -> list[Execution]:
+        for call in calls:
+            if not isinstance(call, TaskCall):
+                raise TypeError(f"add_many() takes what docket.call(task)(...) makes, found {call!r}")
+        now = self.clock.now()
+        answers = await self.store.submit_many(calls, now=now, replace=replace)
+        handles = [
+            self._accepted(call, submitted, source, replace=replace)
+            for call, submitted in zip(calls, answers, strict=True)
+        ]
+        if self._after_submit is not None and _current_cause() is None:
+            await self._after_submit()
+            for handle in handles:
+                await handle.sync()
+        return handles
+
+    def _accepted(
+        self, call: TaskCall, submitted: Submitted, source: Source | None, *, replace: bool
+    ) -> Execution:
+        if submitted.disposition is Disposition.SCHEDULED:
+            self.notify(Scheduled(self.clock.now(), submitted.record.call, source, replace))
+        else:
+            self.notify(Dropped(self.clock.now(), call, source))
+        return self._lookup.handle(submitted.record, submitted.disposition)
 
 
 def _current_cause() -> Cause | None:

@@ -7,9 +7,8 @@ import typer
 
 from docket_sim.cli.described import call_text
 from docket_sim.cli.output import Json, print_json, print_line
-from docket_sim.cli.place import EXECUTION_TTL, ExecutionTtl, Place, reached
+from docket_sim.cli.place import EXECUTION_TTL, ExecutionTtl, Place, known, reached
 from docket_sim.docket import Docket
-from docket_sim.errors import DocketError
 from docket_sim.execution import ExecutionState, Record
 
 
@@ -41,11 +40,7 @@ def cancel(
 
 async def _cancel(place: Place, docket: Docket, key: str) -> Record:
     async with reached(place, docket):
-        before = await docket.store.get(key, now=docket.now())
-        if before is None:
-            raise DocketError(
-                f"nothing is known of {key!r}: it was never scheduled, or is forgotten"
-            )
+        before = await known(docket, key)
         await docket.cancel(key)
         return before
 

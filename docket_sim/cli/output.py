@@ -18,7 +18,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def print_json(value: object) -> None:
     """Print `value` as one JSON document."""
-    sys.stdout.write(json_text(value, indent=2) + "\n")
+    _print(json_text(value, indent=2))
 
 
 def json_text(value: object, indent: int | None = None) -> str:
@@ -29,7 +29,7 @@ def json_text(value: object, indent: int | None = None) -> str:
 
 def print_line(text: str) -> None:
     """Print a line."""
-    sys.stdout.write(printable(text) + "\n")
+    _print(printable(text))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -58,3 +58,8 @@ def printable(text: str) -> str:
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()  # a reader that has gone is noticed here, not while the interpreter ends

@@ -16,6 +16,7 @@ from docket_sim.cli.masking import Secrets, masked
 from docket_sim.cli.options import duration_option
 from docket_sim.docket import Docket
 from docket_sim.errors import DocketError
+from docket_sim.execution import Record
 
 EXECUTION_TTL: timedelta = inspect.signature(Docket).parameters["execution_ttl"].default
 _IN_PROCESS = ("memory", "fakeredis")
@@ -110,6 +111,18 @@ class Place:
             raise usage(self.secrets.scrub(str(error)), of="--url") from None
         except ImportError as error:
             raise DocketError(f"{masked(self.url)}: {error}") from None
+
+
+async def known(docket: Docket, key: str) -> Record:
+    """What is known of the execution `key`.
+
+    Raises:
+        DocketError: nothing.
+    """
+    record = await docket.store.get(key, now=docket.now())
+    if record is None:
+        raise DocketError(f"nothing is known of {key!r}: it was never scheduled, or is forgotten")
+    return record
 
 
 @asynccontextmanager

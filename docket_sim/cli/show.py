@@ -9,10 +9,9 @@ import typer
 
 from docket_sim.cli.described import details
 from docket_sim.cli.output import Json, json_text, print_fields, print_json
-from docket_sim.cli.place import Place, reached
+from docket_sim.cli.place import Place, known, reached
 from docket_sim.clock.durations import shown
 from docket_sim.docket import Docket
-from docket_sim.errors import DocketError
 from docket_sim.execution import Record
 
 
@@ -32,10 +31,7 @@ def show(
 
 async def _record(place: Place, docket: Docket, key: str) -> Record:
     async with reached(place, docket):
-        record = await docket.store.get(key, now=docket.now())
-    if record is None:
-        raise DocketError(f"nothing is known of {key!r}: it was never scheduled, or is forgotten")
-    return record
+        return await known(docket, key)
 
 
 def _fields(told: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

@@ -2,19 +2,24 @@
 
 import asyncio
 import importlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from docket_sim.cli.complaints import usage
+from docket_sim.cli.complaints import OPERATIONAL, usage
 from docket_sim.cli.last_resort import leave_with
 from docket_sim.cli.log_lines import LogFormat, LogLevel, logging_as
 from docket_sim.cli.place import EXECUTION_TTL, ExecutionTtl, Place
 from docket_sim.cli.service import Service
 from docket_sim.cli.stop import Stop
+from docket_sim.errors import DocketError
 from docket_sim.settings import WorkerSettings
+
+_logger = logging.getLogger(__name__)
 
 ABANDONED = 3
 """The exit code when work was abandoned, or the process had to be ended by force."""
@@ -100,6 +105,7 @@ def worker(
         )
     with (
         logging_as(process.log_format, process.log_level, place.secrets),
+        _logged(process.log_format),
         Stop(settings.shutdown_deadline, leave_with(ABANDONED)) as stop,
         asyncio.Runner(loop_factory=new_loop) as runner,
     ):
@@ -107,6 +113,19 @@ def worker(
         abandoned = runner.run(service.run(process.listen, until_finished=process.until_finished))
     if abandoned:
         raise typer.Exit(ABANDONED)
+
+
+@contextmanager
+def _logged(form: LogFormat) -> Generator[None]:
+    """What ends the worker is a log line, too, where machines read those."""
+    try:
+        yield
+    except Exception as error:
+        if form is LogFormat.TEXT:
+            raise
+        trouble = isinstance(error, DocketError)
+        _logger.critical("the worker has ended: %s", error, exc_info=None if trouble else error)
+        raise typer.Exit(OPERATIONAL) from error
 
 
 def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -78,6 +78,12 @@ class Turnstile:
         """As the store."""
         return await self._store.submit(call, now=now, replace=replace)
 
+    async def submit_many(
+        self, calls: Sequence[TaskCall], *, now: datetime, replace: bool = False
+    ) -> Sequence[Submitted]:
+        """As the store."""
+        return await self._store.submit_many(calls, now=now, replace=replace)
+
     async def renew(self, claims: Sequence[Claim], *, lease: timedelta, now: datetime) -> Renewal:
         """As the store."""
         return await self._store.renew(claims, lease=lease, now=now)
@@ -102,9 +108,9 @@ class Turnstile:
         """As the store."""
         return await self._store.snapshot(now=now)
 
-    async def clear(self, *, now: datetime) -> Sequence[Record]:
+    async def clear(self, *, now: datetime, limit: int = 1_000) -> Sequence[Record]:
         """As the store."""
-        return await self._store.clear(now=now)
+        return await self._store.clear(now=now, limit=limit)
 
     @contextmanager
     def listen(self, listener: Listener) -> Generator[None]:

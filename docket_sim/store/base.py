@@ -169,6 +169,15 @@ class Store(Protocol):
         """
         ...
 
+    async def submit_many(
+        self, calls: Sequence[TaskCall], *, now: datetime, replace: bool = False
+    ) -> Sequence[Submitted]:
+        """Schedule `calls`, each as `submit` does, and answer in their order.
+
+        Each is atomic; where the store goes away on the way, some may have been accepted.
+        """
+        ...
+
     async def claim(self, worker: str, *, limit: int, lease: timedelta, now: datetime) -> Claimed:
         """Claim up to `limit` calls that are due, those of expired leases included.
 
@@ -213,6 +222,9 @@ class Store(Protocol):
         """Everything in the docket at one moment."""
         ...
 
-    async def clear(self, *, now: datetime) -> Sequence[Record]:
-        """Cancel every execution that waits, and return what they were; running ones go on."""
+    async def clear(self, *, now: datetime, limit: int = 1_000) -> Sequence[Record]:
+        """Cancel up to `limit` executions that wait, and return what they were; running ones go on.
+
+        Fewer than `limit` come back when nothing more is left to cancel.
+        """
         ...

@@ -6,7 +6,7 @@ It checks every change of state against `TRANSITIONS`, and takes the time from i
 import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, islice
 
 from docket_sim.execution import (
     TRANSITIONS,
@@ -128,13 +128,14 @@ class Ledger:
         records.sort(key=lambda record: record.call.when)
         return StoreSnapshot(now, records)
 
-    def clear(self, now: datetime) -> list[Record]:
-        """Cancel every execution that waits, and return what they were."""
-        waiting = [
+    def clear(self, now: datetime, limit: int) -> list[Record]:
+        """Cancel up to `limit` executions that wait, and return what they were."""
+        all_waiting = (
             entry
             for entry in self._entries.values()
             if not entry.state.finished and entry.state is not ExecutionState.RUNNING
-        ]
+        )
+        waiting = list(islice(all_waiting, limit))
         records = [entry.record(now) for entry in waiting]
         for entry in waiting:
             self._finish(entry, Finish(ExecutionState.CANCELLED), now)
@@ -181,7 +182,7 @@ class Ledger:
 
     def _take_claimable(self, now: datetime) -> Entry | None:
         """The call that has been due longest, of those that wait and those of expired leases."""
-        expired = min(self._expired(now), key=lambda entry: entry.call.when, default=None)
+        expired = min(self._expired(now), key=_longest_due, default=None)
         waiting = self._due.first()
         if expired is None or (waiting is not None and waiting < expired.call.when):
             return self._due.take(now)
@@ -282,6 +283,11 @@ def _later(now: datetime, delay: timedelta) -> datetime:
         return now + delay
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
+
+
+def _longest_due(entry: Entry) -> tuple[datetime, int]:
+    """Of two that have been due as long, the one that was claimed first is taken over first."""
+    return entry.call.when, entry.lease.fence if entry.lease is not None else 0
 
 
 def _waiting(call: TaskCall, now: datetime) -> ExecutionState:

@@ -49,6 +49,14 @@ class MemoryStore:
         with self._lock:
             return self._ledger.submit(call, now, replace=replace)
 
+    async def submit_many(
+        self, calls: Sequence[TaskCall], *, now: datetime, replace: bool = False
+    ) -> Sequence[Submitted]:
+        """Schedule `calls`."""
+        await asyncio.sleep(0)
+        with self._lock:
+            return [self._ledger.submit(call, now, replace=replace) for call in calls]
+
     async def claim(self, worker: str, *, limit: int, lease: timedelta, now: datetime) -> Claimed:
         """Claim up to `limit` calls that are due."""
         await asyncio.sleep(0)
@@ -108,8 +116,8 @@ class MemoryStore:
         with self._lock:
             return self._ledger.snapshot(now)
 
-    async def clear(self, *, now: datetime) -> Sequence[Record]:
-        """Cancel every execution that waits, and return what they were."""
+    async def clear(self, *, now: datetime, limit: int = 1_000) -> Sequence[Record]:
+        """Cancel up to `limit` executions that wait, and return what they were."""
         await asyncio.sleep(0)
         with self._lock:
-            return self._ledger.clear(now)
+            return self._ledger.clear(now, limit)

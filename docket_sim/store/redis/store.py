@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from docket_sim.errors import StoreUnavailable
@@ -108,6 +109,22 @@ class RedisStore:
         await self._listening()
         return await self._submits.ask((call, now, replace))
 
+    async def submit_many(
+        self, calls: Sequence[TaskCall], *, now: datetime, replace: bool = False
+    ) -> Sequence[Submitted]:
+        """Schedule `calls`, in groups; two are on their way at any time."""
+        await self._listening()
+        groups = [
+            [(call, now, replace) for call in calls[start : start + _PAGE]]
+            for start in range(0, len(calls), _PAGE)
+        ]
+        answers: list[Submitted] = []
+        for pair in zip_longest(groups[::2], groups[1::2], fillvalue=[]):
+            sending = [self._send_submits(group) for group in pair if group]
+            for submitted in await _unbroken(_all_of(sending)):
+                answers.extend(submitted)
+        return answers
+
     async def claim(self, worker: str, *, limit: int, lease: timedelta, now: datetime) -> Claimed:
         """Claim up to `limit` calls that are due."""
         await self._listening()
@@ -180,20 +197,16 @@ class RedisStore:
         records.sort(key=lambda record: record.call.when)
         return StoreSnapshot(now, records)
 
-    async def clear(self, *, now: datetime) -> Sequence[Record]:
-        """Cancel every execution that waits, and return what they were."""
+    async def clear(self, *, now: datetime, limit: int = 1_000) -> Sequence[Record]:
+        """Cancel up to `limit` executions that wait, and return what they were."""
         await self._listening()
-        removed: list[Record] = []
-        while True:
-            answer = await self._run(scripts.CLEAR, now, _PAGE)
-            pairs = iter(answer[3])
-            page = [
-                wire.record_of(wire.decoded(key), fields, now)
-                for key, fields in zip(pairs, pairs, strict=True)
-            ]
-            removed.extend(record for record in page if record is not None)
-            if len(page) < _PAGE:
-                return removed
+        answer = await self._run(scripts.CLEAR, now, limit)
+        pairs = iter(answer[3])
+        cleared = [
+            wire.record_of(wire.decoded(key), fields, now)
+            for key, fields in zip(pairs, pairs, strict=True)
+        ]
+        return [record for record in cleared if record is not None]
 
     async def erase(self) -> None:
         """Remove all that is kept of this docket, as if it had never been."""
@@ -273,6 +286,10 @@ class RedisStore:
         ]
         answer = await self._send(scripts.SETTLE, self._now(requests[-1][2]), *fields)
         return [wire.settled_of(letter) for letter in answer[3]]
+
+
+async def _all_of(sending: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    return await asyncio.gather(*[begin(one, "request") for one in sending])
 
 
 async def _unbroken(sending: Coroutine[Any, Any, T]) -> T:
