@@ -3,10 +3,12 @@
 A store joins the suite by adding its factory to `STORES`. The tests see the `Store` protocol only.
 """
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-import uuid
+
+from servers import Binary, binaries, shared_server
 
 from docket_sim.execution import (
     ExecutionState,
@@ -17,6 +19,7 @@ from docket_sim.execution import (
     Settlement,
     TaskCall,
 )
+from docket_sim.simulation.backend import hold_virtual_time
 from docket_sim.store import Claim, Claimed, MemoryStore, Settled, Store, Submitted
 from docket_sim.store.redis import Address, RedisStore, address_of
 from docket_sim.store.redis.fake import fake_address
@@ -33,18 +36,28 @@ StoreFactory = Callable[[timedelta], Store]
 
 
 
-def _on(address: Address) -> StoreFactory:
-    """Makes stores on one server; each has keys of its own."""
-    return lambda execution_ttl: RedisStore(
-        address, f"desk-{uuid.uuid4()}", execution_ttl=execution_ttl, servers_clock=False
+def _on(address: Address, execution_ttl: timedelta) -> Store:
+    """A store on a server; each has keys of its own, which go when it is closed."""
+    return RedisStore(
+        address,
+        f"desk-{uuid.uuid4()}",
+        execution_ttl=execution_ttl,
+        servers_clock=False,
+        hold=hold_virtual_time,
+        scratch=True,
     )
 
+
+def _on_server(binary: Binary) -> StoreFactory:
+    return lambda execution_ttl: _on(
+        address_of(shared_server(binary).url, "a key"), execution_ttl
+    )
 
 
 STORES: dict[str, StoreFactory] = {
     "memory": lambda execution_ttl: MemoryStore(execution_ttl=execution_ttl),
-    "fakeredis": lambda ttl: _on(fake_address())(ttl),
-    "redis": _on(address_of("redis://127.0.0.1:7399/0", "x")),
+    "fakeredis": lambda execution_ttl: _on(fake_address(), execution_ttl),
+    **{binary.name: _on_server(binary) for binary in binaries()},
 }
 
 
