@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from servers import Binary, binaries, shared_server
+from servers import Binary, find_binaries, shared_server
 
 from docket_sim.execution import (
     ExecutionState,
@@ -57,7 +57,7 @@ def _on_server(binary: Binary) -> StoreFactory:
 STORES: dict[str, StoreFactory] = {
     "memory": lambda execution_ttl: MemoryStore(execution_ttl=execution_ttl),
     "fakeredis": lambda execution_ttl: _on(fake_address(), execution_ttl),
-    **{binary.name: _on_server(binary) for binary in binaries()},
+    **{str(binary): _on_server(binary) for binary in find_binaries()},
 }
 
 

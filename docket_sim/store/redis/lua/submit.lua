@@ -37,6 +37,8 @@ local function submit(key, task, arguments, when, attempt, cause, cause_attempt,
     if fields then
         generation = (tonumber(fields[GENERATION]) or 0) + 1
         take_place(key, fields)
+    else
+        drop(KEPT, key) -- the server may have expired the execution before its entry there
     end
     when = due_time(when)
     local values = { 't', task, 'a', arguments, 'w', when, 'g', whole(generation) }
