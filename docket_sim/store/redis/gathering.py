@@ -14,9 +14,9 @@ class Gathering(Generic[Q, A]):
     """Sends requests in groups: those that come in one turn of the loop, and those that come while
     others are on their way.
 
-    A single request leaves in the same turn. More than one group may be on its way, so that the
-    server works on one while the next is made up. Whoever stops waiting for an answer does not take
-    anything from the others.
+    As long as requests come one at a time, each leaves at once. More than one group may be on its
+    way, so that the server works on one while the next is made up. Whoever stops waiting for an
+    answer takes nothing from the others.
     """
 
     def __init__(
@@ -36,43 +36,53 @@ class Gathering(Generic[Q, A]):
         self._most = most
         self._at_once = at_once
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._collecting = False
+        self._under_way = 0
+        self._about_to_leave = 0
+        self._crowded = False
 
     async def ask(self, request: Q) -> A:
         """Send `request` with others, and return its answer.
 
         Raises: what sending raises.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[A] = loop.create_future()
+        if self._under_way == 0 and not self._crowded:
+            return await self._send_alone(request)
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
-        if not self._collecting and len(self._under_way) < self._at_once:
-            self._collecting = True
-            loop.call_soon(self._dispatch)
+        self._dispatch()
         return await answer
 
-    def _dispatch(self) -> None:
-        """Send what has been collected, as far as groups may leave."""
-        self._collecting = False
-        while self._waiting and len(self._under_way) < self._at_once:
-            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            task = begin(self._send_group(group), "requests")
-            self._under_way.add(task)
-            task.add_done_callback(self._arrived)
-
-    def _arrived(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        self._dispatch()
-
-    async def _send_group(self, group: list[tuple[Q, asyncio.Future[A]]]) -> None:
+    async def _send_alone(self, request: Q) -> A:
+        self._under_way += 1
         try:
+            [answer] = await self._send([request])
+        finally:
+            self._under_way -= 1
+            self._dispatch()
+        return answer
+
+    def _dispatch(self) -> None:
+        """Let a group leave in the next turn, with what has come until then."""
+        if self._under_way < self._at_once and len(self._waiting) > self._about_to_leave:
+            self._under_way += 1
+            self._about_to_leave += self._most
+            begin(self._send_group(), "requests")
+
+    async def _send_group(self) -> None:
+        group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        self._about_to_leave -= self._most
+        self._crowded = len(group) > 1
+        try:
+            self._dispatch()
             answers = await self._send([request for request, _ in group])
         except BaseException as error:  # noqa: BLE001 - whoever asked is told, whatever it is
             for _, waiter in group:
                 if not waiter.done():
                     waiter.set_exception(error)
-            return
-        for (_, waiter), answer in zip(group, answers, strict=True):
-            if not waiter.done():
-                waiter.set_result(answer)
+        else:
+            for (_, waiter), answer in zip(group, answers, strict=True):
+                if not waiter.done():
+                    waiter.set_result(answer)
+        finally:
+            self._under_way -= 1
+            self._dispatch()

@@ -132,7 +132,8 @@ class Line:
 
         Raises: as `ask`.
         """
-        await self.open()
+        if self._connection is None:
+            await self.open()
         connection = self._connection
         if connection is None:
             raise StoreUnavailable("the store hung up at once")

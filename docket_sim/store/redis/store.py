@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Any, TypeVar
+from typing import Any
 
 from docket_sim.errors import StoreUnavailable
-from docket_sim.execution import Disposition, Record, Settlement, TaskCall
+from docket_sim.execution import Disposition, Reason, Record, Reschedule, Settlement, TaskCall
 from docket_sim.store.base import (
     Claim,
     Claimed,
@@ -38,8 +38,6 @@ _DAY = timedelta(days=1)
 _PAGE = 500  # executions that are read at once
 _ZERO = timedelta(0)
 _LONGEST = timedelta(days=36_500)
-
-T = TypeVar("T")
 
 
 class RedisStore:
@@ -90,6 +88,7 @@ class RedisStore:
         self._settles: Gathering[tuple[Claim, Settlement, datetime], Settled] = Gathering(
             self._send_settles
         )
+        self._handing_back: list[asyncio.Task[None]] = []
         self._gets: Gathering[str, list[bytes]] = Gathering(self._send_gets)
 
     async def open(self) -> None:
@@ -98,6 +97,8 @@ class RedisStore:
 
     async def close(self) -> None:
         """Hang up; what is stored stays, unless this is a scratch store."""
+        if self._handing_back:
+            await asyncio.wait(self._handing_back)
         if self._scratch:
             with contextlib.suppress(StoreUnavailable):
                 await self.erase()
@@ -121,7 +122,7 @@ class RedisStore:
         answers: list[Submitted] = []
         for pair in zip_longest(groups[::2], groups[1::2], fillvalue=[]):
             sending = [self._send_submits(group) for group in pair if group]
-            for submitted in await _unbroken(_all_of(sending)):
+            for submitted in await asyncio.gather(*sending):
                 answers.extend(submitted)
         return answers
 
@@ -131,7 +132,12 @@ class RedisStore:
         arguments = (wire.encoded(worker), limit, wire.duration(lease))
         loop = asyncio.get_running_loop()
         sent = loop.time()
-        answer = await self._run(scripts.CLAIM, now, *arguments)
+        claiming = begin(self._send(scripts.CLAIM, self._now(now), *arguments), "claim")
+        try:
+            answer = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            self._handing_back.append(begin(self._hand_back(claiming, worker, now), "hand back"))
+            raise
         server_now, _, _, claims, due, expiry, outstanding = answer
         if self._servers_clock:
             here = now + timedelta(seconds=loop.time() - sent)
@@ -223,6 +229,15 @@ class RedisStore:
         if self.notices.pending:
             await self.notices.ready()
 
+    async def _hand_back(self, claiming: asyncio.Task[Any], worker: str, now: datetime) -> None:
+        """Leave to others what was claimed for a worker that did not wait for the answer."""
+        with contextlib.suppress(StoreUnavailable):
+            for fields in (await claiming)[3]:
+                claim = wire.claim_of(fields, worker, now)
+                call = claim.call
+                release = Reschedule(call.when, call.attempt, Reason.RELEASE)
+                await self._settles.ask((claim, release, now))
+
     async def _arm(self) -> None:
         await self._line.ask("HSET", self._prefix + b"meta", "b", "inf")
 
@@ -237,7 +252,7 @@ class RedisStore:
         return b"" if self._servers_clock else wire.microseconds(now)
 
     async def _run(self, script: scripts.Script, now: datetime, *arguments: Any) -> Any:
-        return await _unbroken(self._send(script, self._now(now), *arguments))
+        return await self._send(script, self._now(now), *arguments)
 
     async def _send(self, script: scripts.Script, now: int | bytes, *arguments: Any) -> Any:
         always = (now, self._ttl, self._server_ttl)
@@ -254,7 +269,7 @@ class RedisStore:
         return answer
 
     async def _all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        return await _unbroken(self._line.ask_all(commands))
+        return await self._line.ask_all(commands)
 
     async def _send_gets(self, keys: Sequence[str]) -> list[list[bytes]]:
         places = [self._place(wire.encoded(key)) for key in keys]
@@ -286,16 +301,6 @@ class RedisStore:
         ]
         answer = await self._send(scripts.SETTLE, self._now(requests[-1][2]), *fields)
         return [wire.settled_of(letter) for letter in answer[3]]
-
-
-async def _all_of(sending: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    return await asyncio.gather(*[begin(one, "request") for one in sending])
-
-
-async def _unbroken(sending: Coroutine[Any, Any, T]) -> T:
-    """Await `sending` so that a cancellation does not break off what is being written."""
-    task = begin(sending, "request")
-    return await asyncio.shield(task)
 
 
 def _submitted(call: TaskCall, answer: list[Any], now: datetime) -> Submitted:
