@@ -314,7 +314,7 @@ class Docket:
     def add_many(
         self, calls: Iterable[TaskCall], *, replace: bool = False
     ) -> Coroutine[Any, Any, list[Execution]]:
-        """Schedule many calls at once, which takes a fraction of the time of one `add` after another.
+        """Schedule many calls at once, in a fraction of the time of one `add` after another.
 
             await docket.add_many(docket.call(charge)(order_id) for order_id in orders)
 
@@ -459,7 +459,9 @@ class Docket:
     ) -> list[Execution]:
         for call in calls:
             if not isinstance(call, TaskCall):
-                raise TypeError(f"add_many() takes what docket.call(task)(...) makes, found {call!r}")
+                raise TypeError(
+                    f"add_many() takes what docket.call(task)(...) makes, found {call!r}"
+                )
         now = self.clock.now()
         answers = await self.store.submit_many(calls, now=now, replace=replace)
         handles = [

@@ -55,22 +55,28 @@ def docket_start() -> Any:
 
 
 @pytest.fixture
-def docket_store(request: pytest.FixtureRequest) -> Any:
+def _docket_named_store(request: pytest.FixtureRequest) -> Any:
+    # What the options name: one of several, each in turn, or the only one.
+    stores = request.config.stash[OPTIONS].stores
+    return getattr(request, "param", stores[0] if stores else None)
+
+
+@pytest.fixture
+def docket_store(_docket_named_store: Any) -> Any:
     """Where the docket of a world lives: `memory`, `fakeredis`, a URL, or None for the default.
 
     Override it, with `params=` to run tests on several stores.
     """
-    stores = request.config.stash[OPTIONS].stores
-    return getattr(request, "param", stores[0] if stores else None)
+    return _docket_named_store
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test with a world on every store that was asked for."""
     stores = metafunc.config.stash[OPTIONS].stores
-    if len(stores) > 1 and "_docket_world" in metafunc.fixturenames:
-        from pytest_docket.stores import parametrize
-
-        parametrize(metafunc, stores)
+    # A fixture docket_store of the user's own may decide otherwise: then it does not ask for this.
+    if len(stores) > 1 and "_docket_named_store" in metafunc.fixturenames:
+        names = [store.partition("://")[0] for store in stores]
+        metafunc.parametrize("_docket_named_store", stores, indirect=True, ids=names)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One test on several stores: parametrised, and the timelines compared."""
+"""One test on several stores: what happened on each is compared with what happened on the first."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,8 @@ class _Run:
     moments: list[Moment]
 
 
+_FIXTURE = "_docket_named_store"
 _FIRST_RUNS = pytest.StashKey[dict[str, _Run]]()
-
-
-def parametrize(metafunc: pytest.Metafunc, stores: tuple[str, ...]) -> None:
-    """Let a test run on each of `stores`, unless it says itself on which."""
-    own = metafunc.definition.get_closest_marker("parametrize")
-    if own is not None and "docket_store" in str(own.args[:1]):
-        return
-    definitions = metafunc._arg2fixturedefs.get("docket_store", ())  # noqa: SLF001
-    if definitions and definitions[-1].params is None:
-        names = [store.partition("://")[0] for store in stores]
-        metafunc.parametrize("docket_store", stores, indirect=True, ids=names)
 
 
 def compare(item: pytest.Item, world: Simulation) -> None:
@@ -38,10 +28,10 @@ def compare(item: pytest.Item, world: Simulation) -> None:
     """
     __tracebackhide__ = True
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    store = parameters.get("docket_store")
+    store = parameters.get(_FIXTURE)
     if store is None:
         return
-    others = {name: value for name, value in parameters.items() if name != "docket_store"}
+    others = {name: value for name, value in parameters.items() if name != _FIXTURE}
     runs = item.config.stash.setdefault(_FIRST_RUNS, {})
     name = f"{item.nodeid.partition('[')[0]} {others!r}"
     first = runs.setdefault(name, _Run(store, list(world.timeline)))

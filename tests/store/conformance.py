@@ -35,7 +35,6 @@ StoreFactory = Callable[[timedelta], Store]
 """Makes an empty store, given its `execution_ttl`."""
 
 
-
 def _on(address: Address, execution_ttl: timedelta) -> Store:
     """A store on a server; each has keys of its own, which go when it is closed."""
     return RedisStore(
@@ -49,9 +48,7 @@ def _on(address: Address, execution_ttl: timedelta) -> Store:
 
 
 def _on_server(binary: Binary) -> StoreFactory:
-    return lambda execution_ttl: _on(
-        address_of(shared_server(binary).url, "a key"), execution_ttl
-    )
+    return lambda execution_ttl: _on(address_of(shared_server(binary).url, "a key"), execution_ttl)
 
 
 STORES: dict[str, StoreFactory] = {

@@ -68,9 +68,7 @@ class TwoStores(RuleBasedStateMachine):
         here, there = self.both(verb, *args, **kwargs)
         assert here == there
 
-    @rule(
-        key=KEYS, after=st.sampled_from([-5, 0, 0, 5, 20]), replace=st.booleans(), cause=CAUSES
-    )
+    @rule(key=KEYS, after=st.sampled_from([-5, 0, 0, 5, 20]), replace=st.booleans(), cause=CAUSES)
     def submit(self, key, after, replace, cause):
         self.same("submit", key, after=after, replace=replace, cause=cause, arguments=key.encode())
 
@@ -119,9 +117,7 @@ class TwoStores(RuleBasedStateMachine):
 
     @rule()
     def clear(self):
-        here, there = [
-            self.run(desk.store.clear(now=desk.now, limit=100)) for desk in self.desks
-        ]
+        here, there = [self.run(desk.store.clear(now=desk.now, limit=100)) for desk in self.desks]
         assert {one.call.key: one for one in here} == {one.call.key: one for one in there}
 
     @rule(count=st.sampled_from([0.000001, 1, 4, 10, 1_000]))

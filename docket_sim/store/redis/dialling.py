@@ -1,16 +1,17 @@
 """From a URL to connections: to one server, to whoever is master, or to the node with the slot."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit
+from weakref import WeakSet
 
-from redis.asyncio import RedisCluster, Sentinel
-from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import Connection, SSLConnection, parse_url
+from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.crc import key_slot
 from redis.exceptions import RedisError
 
 from docket_sim.store.redis.line import Dial
@@ -19,6 +20,14 @@ PATIENCE = 10.0
 CONNECT_TIMEOUT = 5.0
 _SENTINEL_PORT = 26379
 _PORT = 6379
+_NO_DETAILS = (
+    "expected the store's URL as SCHEME://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, found "
+    "another form; not shown, since it may hold a password. In a password, write # / ? @ and the "
+    "like as %23 %2F %3F %40"
+)
+
+Place = tuple[str, int]
+"""Host and port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,151 +48,265 @@ def address_of(url: str, routing_key: str) -> Address:
 
     Args:
         url: `redis://`, `rediss://`, `unix://`, `redis+cluster://` or `redis+sentinel://`; the last
-            two may name several hosts, and have a variant with `rediss`.
+            two may name several hosts, and have a variant with `rediss`. A sentinel is sent no
+            password but `sentinel_password`; what begins with `ssl_` holds for it as well.
         routing_key: a key of the docket; in a cluster, its slot says which node to dial.
 
     Raises:
         ValueError: a part of the URL cannot be understood; nothing secret is shown.
     """
-    scheme = url.partition("://")[0]
-    transport, _, kind = scheme.partition("+")
+    transport, _, kind = url.partition("://")[0].partition("+")
+    parts = _split(url)
     if kind == "cluster":
-        return _cluster(url, transport, routing_key)
+        return _cluster(parts, transport, routing_key)
     if kind == "sentinel":
-        return _sentinel(url, transport)
-    options = _options(url)
-    patience = _patience(options)
-    make = options.pop("connection_class", Connection)
-    return Address(_dialling(lambda: _ready({}), make, options), patience)
+        return _sentinel(parts, transport)
+    if transport != "unix":
+        _check_database(parts.path)
+    line, patience = _dialled_by(url)
+    return Address(_Dialler(line).dial, patience)
 
 
-async def _ready(found: dict[str, Any]) -> dict[str, Any]:
-    return found
+# Connections.
 
 
-def _dialling(
-    locate: Callable[[], Awaitable[dict[str, Any]]], make: Callable[..., Any], options: Any
-) -> Dial:
-    async def dial() -> Any:
-        connection = make(**{**options, **await locate()})
+@dataclass(frozen=True, slots=True, repr=False)
+class _Line:
+    """How a connection is opened; not shown, since it may hold a password.
+
+    Attributes:
+        make: makes a connection.
+        options: what is given to `make`.
+        patience: how many seconds opening one may take, besides the network's part of it.
+    """
+
+    make: Callable[..., Any]
+    options: dict[str, Any]
+    patience: float
+
+    async def open(self, place: Place | None, *greeting: str) -> tuple[Any, Any]:
+        """A connection, and what is answered there to a first command.
+
+        Without that command, a server that demands a password would pass for one that is there.
+        """
+        there = {} if place is None else {"host": place[0], "port": place[1]}
+        connection = self.make(**{**self.options, **there})
         try:
-            await connection.connect()
+            async with asyncio.timeout(connection.socket_connect_timeout + self.patience):
+                await connection.connect()
+                await connection.send_command(*greeting)
+                answer = await connection.read_response(disable_decoding=True)
+        except TimeoutError:
+            await connection.disconnect(nowait=True)
+            raise RedisError(f"it has not answered for {self.patience:g} s") from None
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
+        return connection, answer
+
+    async def ask(self, place: Place, *command: str) -> Any:
+        """What one place answers to one command."""
+        connection, answer = await self.open(place, *command)
+        await connection.disconnect(nowait=True)
+        return answer
+
+    async def ask_first(self, places: list[Place], *command: str) -> tuple[Place, Any]:
+        """The first of the places that answers something, and what it answers.
+
+        Raises:
+            RedisError: none does; the reasons are in the message.
+        """
+        reasons: list[str] = []
+        for place in places:
+            try:
+                answer = await self.ask(place, *command)
+            except (RedisError, OSError) as error:
+                reasons.append(str(error))
+                continue
+            if answer:
+                return place, answer
+            reasons.append(f"{place[0]}:{place[1]} does not know")
+        raise RedisError("; ".join(reasons))
+
+
+class _Dialler:
+    """Opens connections to where the docket lives now, and ends those to where it has lived."""
+
+    def __init__(
+        self,
+        line: _Line,
+        locate: Callable[[], Awaitable[Place]] | None = None,
+        *,
+        master: bool = False,
+    ) -> None:
+        """
+        Args:
+            line: how a connection is opened.
+            locate: finds out where; if not given, that is in the options.
+            master: whether that may be a server which is no master, and so must be asked.
+        """
+        self._line = line
+        self._locate = locate
+        self._master = master
+        self._place: Place | None = None
+        self._opened: WeakSet[Any] = WeakSet()
+
+    async def dial(self) -> Any:
+        place = None if self._locate is None else await self._locate()
+        connection, answer = await self._line.open(place, "ROLE" if self._master else "PING")
+        if self._master and bytes(answer[0]) != b"master":
+            await connection.disconnect(nowait=True)
+            raise RedisError("the server that the sentinel names is no master")
+        if place != self._place:
+            # A subscription there would go on, and hear nothing of what happens here.
+            for elsewhere in list(self._opened):
+                await elsewhere.disconnect(nowait=True)
+            self._opened.clear()
+            self._place = place
+        self._opened.add(connection)
         return connection
 
-    return dial
+
+# Places that have to be found.
 
 
-def _sentinel(url: str, transport: str) -> Address:
-    hosts, rest = _hosts(url, _SENTINEL_PORT)
-    parts = [unquote(part) for part in rest.path.split("/") if part]
-    if not parts:
+def _sentinel(parts: SplitResult, transport: str) -> Address:
+    hosts = _hosts(parts, _SENTINEL_PORT)
+    names = [unquote(part) for part in parts.path.split("/") if part]
+    if not names:
         raise ValueError(
             "expected a URL such as redis+sentinel://host:26379/SERVICE/0, "
             "found none that names the service"
         )
-    query = {name: values[0] for name, values in parse_qs(rest.query).items()}
-    sentinel_options = {
+    service, database = names[0], "/".join(names[1:]) or "0"
+    _check_database(database)
+    query = _query(parts)
+    shared = {name: value for name, value in query.items() if name.startswith("ssl_")}
+    own = {
         name.removeprefix("sentinel_"): query.pop(name)
         for name in list(query)
         if name.startswith("sentinel_")
     }
-    database = parts[1] if len(parts) > 1 else "0"
-    options = _options(_plain_url(transport, rest, "localhost", f"/{database}", query))
-    patience = _patience(options)
-    make = options.pop("connection_class", Connection)
+    for_sentinel = {"socket_timeout": f"{CONNECT_TIMEOUT}", **shared, **own}
+    line, patience = _dialled_by(_plain_url(transport, parts, f"/{database}", query))
+    sentinels, _ = _dialled_by(_plain_url(transport, None, "/0", for_sentinel))
 
-    async def locate() -> dict[str, Any]:
-        asked = {"socket_timeout": CONNECT_TIMEOUT, "protocol": 2, **sentinel_options}
-        sentinel: Any = Sentinel(hosts, sentinel_kwargs=asked)
+    async def locate() -> Place:
         try:
-            host, port = await sentinel.discover_master(parts[0])
-        finally:
-            for client in sentinel.sentinels:
-                await client.aclose()
-        return {"host": host, "port": port}
+            _, (host, port) = await sentinels.ask_first(
+                hosts, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", service
+            )
+        except RedisError as error:
+            raise RedisError(f"no sentinel knows the master of {service!r}: {error}") from error
+        return bytes(host).decode(), int(port)
 
-    return Address(_dialling(locate, make, options), patience)
-
-
-def _cluster(url: str, transport: str, routing_key: str) -> Address:
-    hosts, rest = _hosts(url, _PORT)
-    query = {name: values[0] for name, values in parse_qs(rest.query).items()}
-    options = _options(_plain_url(transport, rest, "localhost", "/0", query))
-    patience = _patience(options)
-    make = options.pop("connection_class", Connection)
-    for_cluster = {
-        name: value
-        for name, value in options.items()
-        if name in ("username", "password") or name.startswith("ssl_")
-    }
-
-    async def locate() -> dict[str, Any]:
-        nodes = [ClusterNode(host, port) for host, port in hosts]
-        cluster: Any = RedisCluster(
-            startup_nodes=nodes, ssl=make is SSLConnection, protocol=2, **for_cluster
-        )
-        try:
-            await cluster.initialize()
-            node = cluster.get_node_from_key(routing_key)
-        finally:
-            await cluster.aclose()
-        if node is None:
-            raise RedisError("no node of the cluster has the docket's slot")
-        return {"host": node.host, "port": node.port}
-
-    return Address(_dialling(locate, make, options), patience)
+    return Address(_Dialler(line, locate, master=True).dial, patience)
 
 
-def _options(url: str) -> dict[str, Any]:
+def _cluster(parts: SplitResult, transport: str, routing_key: str) -> Address:
+    hosts = _hosts(parts, _PORT)
+    _check_database(parts.path, only_first=True)
+    line, patience = _dialled_by(_plain_url(transport, parts, "/0", _query(parts)))
+    slot = key_slot(routing_key.encode())
+    known: list[Place] = []  # so that the hosts of the URL may go, one after another
+
+    async def locate() -> Place:
+        asked = list(dict.fromkeys([*hosts, *known]))
+        (host, _), ranges = await line.ask_first(asked, "CLUSTER", "SLOTS")
+        owners = [
+            (first, last, (bytes(owner[0] or b"").decode() or host, int(owner[1])))
+            for first, last, owner, *_ in ranges
+        ]
+        known[:] = [place for *_, place in owners]
+        for first, last, place in owners:
+            if first <= slot <= last:
+                return place
+        raise RedisError("no node of the cluster has the docket's slot")
+
+    return Address(_Dialler(line, locate).dial, patience)
+
+
+# What stands in a URL.
+
+
+def _dialled_by(url: str) -> tuple[_Line, float]:
+    """How what `url` says is dialled, and how many seconds an answer may take."""
     try:
         options = cast("dict[str, Any]", dict(parse_url(url)))
     except ValueError as error:
-        raise ValueError(f"the store's URL cannot be understood: {error}") from None
-    return {
+        # Only this one of its messages is known to show nothing of what was given.
+        known = re.fullmatch(r"Invalid value for '\w+' in connection URL\.", str(error))
+        raise ValueError(f"the store's URL: {known[0]}" if known else _NO_DETAILS) from None
+    make = options.pop("connection_class", Connection)
+    # `socket_timeout` bounds how long an answer may take, not how long a connection may idle.
+    patience = options.pop("socket_timeout", None)
+    if not options.get("path"):
+        options.setdefault("socket_keepalive", True)
+    options = {
         "socket_connect_timeout": CONNECT_TIMEOUT,
-        "socket_keepalive": True,
         **options,
+        "socket_timeout": None,
         "protocol": 2,
         "decode_responses": False,
         # Nothing is to be sent twice, and dialling again is the caller's decision.
         "retry": Retry(NoBackoff(), 0),
     }
+    try:
+        make(**options)
+    except TypeError as error:
+        name = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        which = f"the option {name[1]!r}" if name else "an option"
+        raise ValueError(f"the store's URL: {which} is unknown") from None
+    except RedisError as error:
+        raise ValueError(f"the store's URL: {error}") from None
+    patience = PATIENCE if patience is None else float(patience)
+    return _Line(make, options, patience), patience
 
 
-def _patience(options: dict[str, Any]) -> float:
-    """`socket_timeout` bounds how long an answer may take, not how long a connection may idle."""
-    given = options.get("socket_timeout")
-    options["socket_timeout"] = None
-    if options.get("path"):
-        options.pop("socket_keepalive")
-    return PATIENCE if given is None else float(given)
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        misplaced = "@" in parts.path + parts.query
+    except ValueError:
+        raise ValueError(_NO_DETAILS) from None
+    lost = parts.scheme == "unix" and not parts.path
+    if misplaced or lost or parts.fragment:  # then that begins in the midst of a password
+        raise ValueError(_NO_DETAILS)
+    return parts
 
 
-def _hosts(url: str, port: int) -> tuple[list[tuple[str, int]], Any]:
-    rest = urlsplit(url)
-    netloc = rest.netloc.rpartition("@")[2]
-    found: list[tuple[str, int]] = []
-    for part in netloc.split(","):
+def _check_database(path: str, *, only_first: bool = False) -> None:
+    found = path.strip("/")
+    if found and not (found.isascii() and found.isdigit()):
+        raise ValueError(f"expected the number of a database in the store's URL, found {found!r}")
+    if only_first and found and int(found):
+        raise ValueError(f"expected no database but 0, the only one of a cluster, found {found}")
+
+
+def _query(parts: SplitResult) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(parts.query).items()}
+
+
+def _hosts(parts: SplitResult, port: int) -> list[Place]:
+    found: list[Place] = []
+    for part in parts.netloc.rpartition("@")[2].split(","):
         match = re.fullmatch(r"(\[[^]]+\]|[^:\[\]]+)(?::(\d+))?", part)
         if match is None:
-            raise ValueError(f"expected hosts as host:port,host:port in the URL, found {part!r}")
+            raise ValueError(f"{_NO_DETAILS}. Several hosts are written as host:port,host:port")
         found.append((match[1].strip("[]"), int(match[2] or port)))
-    return found, rest
+    return found
 
 
-def _plain_url(transport: str, rest: Any, host: str, path: str, query: dict[str, str]) -> str:
-    user, at, _ = rest.netloc.rpartition("@")
+def _plain_url(transport: str, parts: SplitResult | None, path: str, query: dict[str, str]) -> str:
+    user, at, _ = parts.netloc.rpartition("@") if parts is not None else ("", "", "")
     tail = f"?{urlencode(query)}" if query else ""
-    return f"{transport}://{user}{at}{host}{path}{tail}"
+    return f"{transport}://{user}{at}localhost{path}{tail}"
 
 
 def masked(url: str) -> str:
     """The URL as it may be shown: without its password, and without what its query says."""
     scheme, separator, rest = url.partition("://")
     user, at, place = rest.rpartition("@")
-    name = user.partition(":")[0]
-    shown = f"{name}:***@" if at else ""
+    name, colon, _ = user.partition(":")
+    shown = f"{name}:***@" if colon else "***@" if at else ""
     return f"{scheme}{separator}{shown}{place.partition('?')[0]}"

@@ -13,7 +13,7 @@ def fake_address(server: FakeServer | None = None) -> Address:
     here = server or FakeServer(version=(7,))
 
     async def dial() -> Any:
-        connection = FakeAsyncRedisConnection(server=here, protocol=2)
+        connection: Any = FakeAsyncRedisConnection(server=here, protocol=2)
         await connection.connect()
         return connection
 

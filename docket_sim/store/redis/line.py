@@ -54,7 +54,7 @@ Hold = Callable[[str], Callable[[], None]]
 """Is told that something is under way at the server; what it returns is called when it is over."""
 
 
-def holds_nothing(what: str) -> Callable[[], None]:
+def holds_nothing(_: str) -> Callable[[], None]:
     """The `Hold` of who need not know: real time passes by itself."""
     return _nothing
 

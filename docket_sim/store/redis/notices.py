@@ -230,9 +230,10 @@ class Notices:
         timer = self._look_for_life(connection) if self._keep_alive else None
         try:
             while True:
-                message = await connection.read_response(disable_decoding=True)
+                message: Any = await connection.read_response(disable_decoding=True)
                 self._alive = True
-                await self._take(message if isinstance(message, list) else [message])
+                # While nothing is subscribed to, a PONG comes as it does elsewhere.
+                await self._take([message] if isinstance(message, bytes) else message)
         finally:
             if timer is not None:
                 timer.cancel()

@@ -12,7 +12,6 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from itertools import zip_longest
 from typing import Any
 
 from docket_sim.errors import StoreUnavailable
@@ -115,13 +114,11 @@ class RedisStore:
     ) -> Sequence[Submitted]:
         """Schedule `calls`, in groups; two are on their way at any time."""
         await self._listening()
-        groups = [
-            [(call, now, replace) for call in calls[start : start + _PAGE]]
-            for start in range(0, len(calls), _PAGE)
-        ]
+        requests = [(call, now, replace) for call in calls]
         answers: list[Submitted] = []
-        for pair in zip_longest(groups[::2], groups[1::2], fillvalue=[]):
-            sending = [self._send_submits(group) for group in pair if group]
+        for start in range(0, len(requests), 2 * _PAGE):
+            page, next_page = requests[start:][:_PAGE], requests[start + _PAGE :][:_PAGE]
+            sending = [self._send_submits(group) for group in (page, next_page) if group]
             for submitted in await asyncio.gather(*sending):
                 answers.extend(submitted)
         return answers
@@ -188,7 +185,7 @@ class RedisStore:
         return self.notices.listen(listener)
 
     async def snapshot(self, *, now: datetime) -> StoreSnapshot:
-        """Everything in the docket, read in pages: what changes meanwhile may show as it is then."""
+        """Everything in the docket, read in pages: what changes meanwhile may show as changed."""
         sets = [self._prefix + name for name in (b"due", b"leased", b"void", b"kept")]
         due, leased, void, kept = await self._all([("ZRANGE", name, 0, -1) for name in sets])
         keys = [member[wire.TICKET :] for member in (*due, *leased, *void)] + list(kept)
