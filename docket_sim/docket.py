@@ -191,11 +191,7 @@ class Docket:
         Raises:
             UnknownTask: a name that no task has.
         """
-        return (
-            self._registry.find(function)
-            if isinstance(function, str)
-            else self._registry.add(function)
-        )
+        return self._registry.task_of(function)
 
     def unscheduled_call(
         self,

@@ -88,13 +88,15 @@ class Finished(AttemptEvent):
     """An attempt was the last of its run.
 
     `state` is `COMPLETED`, `FAILED` or `CANCELLED`. `next_run` is set when a perpetual goes on: the
-    run is over, the execution is not.
+    run is over, the execution is not. `next_arguments` are those of the next run, encoded, where it
+    does not have those of this one.
     """
 
     state: ExecutionState
     error: BaseException | None = None
     timed_out: bool = False
     next_run: datetime | None = None
+    next_arguments: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,14 @@ class Released(AttemptEvent):
 
 @dataclass(frozen=True, slots=True)
 class Superseded(AttemptEvent):
-    """An attempt ended, but its key had been replaced: what it decided is void."""
+    """An attempt ended, but its key had been replaced: what it decided is void.
+
+    `state` is what it came to all the same: `COMPLETED`, `CANCELLED`, or `FAILED` with its `error`,
+    after which no other attempt follows, whatever its retry policy says.
+    """
+
+    state: ExecutionState = ExecutionState.COMPLETED
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ _LEVELS: dict[type[Event], int] = {
 
 
 def _level(event: Event) -> int:
-    if isinstance(event, Finished) and event.state is ExecutionState.FAILED:
+    if isinstance(event, Finished | Superseded) and event.state is ExecutionState.FAILED:
         return logging.ERROR
     return _LEVELS.get(type(event), logging.DEBUG)
 
@@ -91,7 +91,7 @@ def _details(event: Event) -> str:
             return f" attempt {event.call.attempt}{redelivered}"
         case Retried() | Released():
             return f": {error_text(event.error)}; again at {event.when.isoformat()}"
-        case Finished(error=error) if error is not None:
+        case Finished(error=error) | Superseded(error=error) if error is not None:
             return f": {error_text(error)}"
         case _:
             return ""

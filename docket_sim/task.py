@@ -180,6 +180,21 @@ class Registry:
             )
         return task
 
+    def task_of(self, function: TaskFunction | str) -> Task:
+        """The task that `function` is, registered if need be; it may have other names than its own.
+
+        Raises:
+            UnknownTask: the name of no task.
+            TypeError, ValueError: as `add`.
+        """
+        if isinstance(function, str):
+            return self.find(function)
+        task = self._by_name.get(getattr(function, "__name__", ""))
+        if task is None or task.function != function:
+            # A partial or an instance has no name of its own, and goes by what it was given.
+            task = next((one for one in self if one.function == function), None)
+        return self.add(function) if task is None else task
+
     def find(self, name: str) -> Task:
         """The task called `name`.
 

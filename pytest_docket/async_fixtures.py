@@ -10,7 +10,7 @@ import pytest
 from _pytest.fixtures import resolve_fixture_function
 
 from docket_sim import Simulation
-from pytest_docket.stash import WORLD_FIXTURE, needed_by_world
+from pytest_docket.stash import WORLD_FIXTURE, item_of, needed_by_world
 
 _NOTHING = object()
 
@@ -45,10 +45,11 @@ def _plain(function: Callable[..., Any], request: pytest.FixtureRequest) -> Call
 
 
 def _world(request: pytest.FixtureRequest, name: str) -> Simulation:
-    if name in needed_by_world(request.node):
+    item = item_of(request)
+    if name in needed_by_world(item):
         pytest.fail(
             f"the fixture {name!r} is async, but docket_tasks, docket_config or docket_start of "
-            f"{request.node.nodeid} needs it before there is a world whose loop it could run on. "
+            f"{item.nodeid} needs it before there is a world whose loop it could run on. "
             f"Make it a plain fixture.",
             pytrace=False,
         )

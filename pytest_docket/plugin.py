@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_docket.options import OPTIONS, add_options, read
-from pytest_docket.stash import BODY, PASSED, WORLD, note_marker, refuse_idle_marker, uses_world
+from pytest_docket.stash import (
+    BODY,
+    PASSED,
+    WORLD,
+    item_of,
+    note_marker,
+    refuse_idle_marker,
+    uses_world,
+)
 
 if TYPE_CHECKING:
     from docket_sim import Simulation
@@ -126,7 +134,7 @@ def pytest_fixture_setup(
     __tracebackhide__ = True
     function = fixturedef.func
     is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-    if is_async and request.scope == "function" and uses_world(request.node):
+    if is_async and request.scope == "function" and uses_world(item_of(request)):
         from pytest_docket.async_fixtures import take_to_world
 
         take_to_world(fixturedef, request)
@@ -185,6 +193,7 @@ def pytest_runtest_makereport(
     if world is not None:
         if call.excinfo is not None:
             item.stash[PASSED] = False  # also where pytest_runtest_call saw no exception: unittest
+            world.excuse_overrides()  # a fixture's `with` block does not see that
         from pytest_docket.report import add_sections
 
         add_sections(item, report, world)

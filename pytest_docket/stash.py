@@ -1,7 +1,7 @@
 """What the plugin keeps with a test, and what can be told of one before there is a world."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -15,6 +15,12 @@ PASSED = pytest.StashKey[bool]()
 
 WORLD_FIXTURE = "_docket_world"
 _NEEDED_FIRST = ("docket_tasks", "docket_config", "docket_start", "docket_store")
+
+
+def item_of(request: pytest.FixtureRequest) -> pytest.Item:
+    """The test that a function-scoped fixture is set up for."""
+    untyped: Any = request  # pytest says of the node only that there is one
+    return cast("pytest.Item", untyped.node)
 
 
 def uses_world(item: pytest.Item) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from docket_sim import Simulation
 from pytest_docket.keywords import Fixtures, keywords
 from pytest_docket.logs import virtual_time_in_logs
-from pytest_docket.stash import BODY, PASSED, WORLD
+from pytest_docket.stash import BODY, PASSED, WORLD, item_of
 
 
 class _ReportedAlready(Exception):
@@ -24,7 +24,7 @@ class _ReportedAlready(Exception):
 def opened(request: pytest.FixtureRequest, fixtures: Fixtures) -> Generator[Simulation]:
     """Yield the world of the test that `request` belongs to, entered; leave it afterwards."""
     __tracebackhide__ = True
-    item = request.node
+    item = item_of(request)
     _refuse_trio(request)
     world = Simulation(**keywords(item, Simulation, fixtures))
     item.stash[WORLD] = world
@@ -39,7 +39,7 @@ def opened(request: pytest.FixtureRequest, fixtures: Fixtures) -> Generator[Simu
 
 def _refuse_trio(request: pytest.FixtureRequest) -> None:
     """A world has an asyncio loop of its own: under trio, its test would wait for ever."""
-    item = request.node
+    item = item_of(request)
     if "anyio_backend" in request.fixturenames:
         backend = request.getfixturevalue("anyio_backend")
         if (backend[0] if isinstance(backend, tuple) else backend) == "trio":

@@ -46,6 +46,7 @@ def test_the_wheel_carries_both_packages_their_types_and_the_plugin(wheel):
         entry_points = next(name for name in names if name.endswith("entry_points.txt"))
         assert "docket = pytest_docket.plugin" in archive.read(entry_points).decode()
     assert {"docket_sim/py.typed", "pytest_docket/py.typed"} <= set(names)
+    assert "docket_sim/store/redis/lua/claim.lua" in names
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
 
 

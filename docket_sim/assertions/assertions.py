@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import overload
 
-from docket_sim.assertions.calls import ExpectedCall, expected_call, safe_repr
+from docket_sim.assertions.calls import ExpectedCall
 from docket_sim.assertions.chains import Chains, expected_gap
-from docket_sim.assertions.counting import something, unexpected
+from docket_sim.assertions.counting import something
 from docket_sim.assertions.evidence import Evidence
 from docket_sim.assertions.expectation import (
     ANYONE,
@@ -21,6 +21,7 @@ from docket_sim.assertions.expectation import (
 from docket_sim.assertions.graphs import Graph
 from docket_sim.assertions.observed import Observed
 from docket_sim.assertions.search import Duration, Instant, Search, What
+from docket_sim.assertions.values import safe_repr
 from docket_sim.clock.durations import duration_of
 
 _MOMENT = timedelta(0)
@@ -46,8 +47,11 @@ class Assertions:
         evidence: what is looked at.
 
     Raises (all of them):
-        AssertionError: it is not so; the message names what comes closest.
-        TypeError: what is looked for is no task, name or call.
+        AssertionError: it is not so, and the message names what comes closest; or comparing raised,
+            so that it is not known.
+        TypeError: what is looked for is no task, name or call, or one that can never be.
+        UnknownTask: it is the name of no task.
+        ValueError: a negative tolerance.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -124,14 +128,12 @@ class Assertions:
         expectation = self._search.expectation(
             SCHEDULED, what, key, self._search.instant(when, due_in), within, by
         )
-        matches = self._search.matches(expectation)
-        if matches:
-            raise AssertionError(unexpected(expectation, self.evidence, matches))
+        self._search.expect_none(expectation)
 
     def assert_nothing_scheduled(self) -> None:
         """Nothing at all waits to be run."""
         __tracebackhide__ = True
-        waiting = [run for run in self.evidence.waiting() if self.evidence.within(run.began_event)]
+        waiting = [run for run in self.evidence.waiting() if self.evidence.waits_since(run)]
         if waiting:
             raise AssertionError(something(self.evidence, waiting))
 
@@ -223,7 +225,8 @@ class Assertions:
         """Something ended failed, for good; the test need not acknowledge that any more.
 
         Args:
-            error: the class of the error, or several, or a predicate.
+            error: the class of the error, or several, or a predicate. Where dependencies have
+                failed, which is a `ResolutionFailed`, it may also be what one of them raised.
             match: a regular expression to be found in the error's text, as for `pytest.raises`.
         """
         __tracebackhide__ = True
@@ -251,7 +254,8 @@ class Assertions:
 
         Args:
             delays: how long after each failure the next attempt was due, in order: all of them.
-            times: how often it was retried; 0 is an execution that was not.
+            times: how often it was retried; 0 is an execution that was not, though an attempt at it
+                has ended.
             within: how far off each delay may be.
         """
         __tracebackhide__ = True
@@ -272,6 +276,8 @@ class Assertions:
     ) -> list[Observed] | list[list[Observed]]:
         """Each of these calls has scheduled the next one, whatever became of them.
 
+        Of a perpetual, each run may have.
+
         Args:
             steps: two calls or more, in order.
             gaps: for each step after the first, how long after it was scheduled it was due: a
@@ -280,7 +286,7 @@ class Assertions:
             times: how many such chains there are to be; the answer then is a list of chains.
         """
         __tracebackhide__ = True
-        expected = [expected_call(step) for step in steps]
+        expected = [self._search.call(step) for step in steps]
         if len(expected) < _SHORTEST_CHAIN:
             raise TypeError(f"a chain has two calls or more, found {len(expected)}")
         if gaps is not None and len(gaps) != len(expected) - 1:
@@ -288,7 +294,7 @@ class Assertions:
                 f"a chain of {len(expected)} calls has {len(expected) - 1} gaps, "
                 f"found {len(gaps)}: {safe_repr(gaps)}"
             )
-        tolerance = duration_of(within)
+        tolerance = self._search.tolerance(within)
         chains = Chains(
             self.evidence,
             expected,
@@ -308,27 +314,25 @@ class Assertions:
 
         What is listed for several parents is one execution that all of them have asked for, be it
         that the key was taken when the others did. What is no key of `edges` may have scheduled
-        anything.
+        anything; what is one must have begun. Of a perpetual, each run that has begun counts.
 
         Args:
             edges: for each parent its children: `{split: [part, part], part: [merge]}`.
         """
         __tracebackhide__ = True
-        names: dict[object, ExpectedCall] = {}
+        named: list[ExpectedCall] = []
 
-        def named(what: What) -> ExpectedCall:
-            wanted = expected_call(what)
-            known = names.setdefault(repr(wanted), wanted)
-            return known if known.same_as(wanted) else wanted
+        def pattern(what: What) -> ExpectedCall:
+            wanted = self._search.call(what)
+            named.append(next((one for one in named if one.same_as(wanted)), wanted))
+            return named[-1]
 
         graph = Graph(
             self.evidence,
-            {named(parent): [named(child) for child in edges[parent]] for parent in edges},
+            {pattern(parent): [pattern(child) for child in edges[parent]] for parent in edges},
         )
-        problem = graph.problem()
-        if problem is not None:
-            raise AssertionError(problem)
+        graph.check()
         return {
-            pattern: [self._search.observe(run) for run in runs]
-            for pattern, runs in graph.found.items()
+            wanted: [self._search.observe(run) for run in runs]
+            for wanted, runs in graph.found.items()
         }

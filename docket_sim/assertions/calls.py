@@ -7,15 +7,23 @@ Writing one runs nothing. Arguments are bound to the task's signature, so that `
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import PurePath
 from typing import Any, ParamSpec, cast
 
-from docket_sim.dependencies import signature_of
-from docket_sim.task import TaskFunction, name_of
+from docket_sim.assertions.values import (
+    MISSING,
+    Difference,
+    Doubt,
+    difference,
+    difference_in_each,
+    safe_repr,
+    wanted,
+    wanted_of_each,
+    written_alike,
+)
+from docket_sim.dependencies import factory_name, signature_of
+from docket_sim.task import TaskFunction
 
 P = ParamSpec("P")
-
-_SHOWN = 60
 
 
 class ExpectedCall:
@@ -25,6 +33,7 @@ class ExpectedCall:
         function: the task, or `None` when only its name is given.
         name: the task's name.
         arguments: what is said of its arguments, by name.
+        extra: what is said of single ones of those that its `**extra` collects, by name.
         exact: whether arguments that are not named must have their defaults.
     """
 
@@ -34,42 +43,54 @@ class ExpectedCall:
         name: str,
         arguments: Mapping[str, object],
         *,
+        extra: Mapping[str, object] | None = None,
         exact: bool,
     ) -> None:
         self.function = function
         self.name = name
         self.arguments = dict(arguments)
+        self.extra = dict(extra or {})
         self.exact = exact
+
+    def fits(self, found: Mapping[str, object]) -> bool:
+        """Whether the arguments `found`, their defaults included, are those that are expected.
+
+        Raises:
+            Doubt: comparing some raised, and the others do fit.
+        """
+        differences = self.differences(found)
+        doubts = [one.doubt for one in differences if one.doubt is not None]
+        if differences and len(doubts) == len(differences):
+            raise Doubt(repr(self), doubts[0]) from doubts[0]
+        return not differences
 
     def differences(self, found: Mapping[str, object]) -> "list[ArgumentDifference]":
         """Where the arguments `found`, their defaults included, are not those that are expected."""
         names = [*self.arguments, *(n for n in found if self.exact and n not in self.arguments)]
+        extra = _collected(found)
+        pairs = [(n, self.arguments.get(n, MISSING), found.get(n, MISSING)) for n in names]
+        pairs += [(n, one, extra.get(n, MISSING)) for n, one in self.extra.items()]
         return [
-            difference
-            for name in names
-            if (difference := self._difference(name, found)) is not None
+            ArgumentDifference(name, expected, value, why)
+            for name, expected, value in pairs
+            if (why := _comparison(name)(expected, value)) is not None
         ]
-
-    def _difference(self, name: str, found: Mapping[str, object]) -> "ArgumentDifference | None":
-        expected = self.arguments.get(name, _MISSING)
-        actual = found.get(name, _MISSING)
-        problem = _problem(expected, actual)
-        return None if problem is None else ArgumentDifference(name, expected, actual, problem)
 
     def same_as(self, other: "ExpectedCall") -> bool:
         """Whether both are written alike, and so mean the same."""
-        mine, theirs = self.arguments, other.arguments
+        mine, theirs = {**self.arguments, **self.extra}, {**other.arguments, **other.extra}
         return (
             self.function == other.function
             and (self.name, self.exact) == (other.name, other.exact)
             and mine.keys() == theirs.keys()
-            and all(mine[name] is theirs[name] or fits(mine[name], theirs[name]) for name in mine)
+            and all(written_alike(mine[name], theirs[name]) for name in mine)
         )
 
     def __repr__(self) -> str:
-        if not self.exact and not self.arguments:
+        said = {**dict(self._said()), **self.extra}
+        if not self.exact and not said:
             return self.name
-        words = [f"{name}={wanted(value)}" for name, value in self._said()]
+        words = [f"{name}={_words(name, value)}" for name, value in said.items()]
         return f"{self.name}({', '.join([*words, *(() if self.exact else ('...',))])})"
 
     def _said(self) -> Iterator[tuple[str, object]]:
@@ -83,18 +104,41 @@ class ExpectedCall:
 
 
 class ArgumentDifference:
-    """One argument that is not as expected."""
+    """One argument that is not as expected, or not known to be.
 
-    def __init__(self, name: str, expected: object, found: object, problem: str) -> None:
+    Attributes:
+        name: the argument's name.
+        doubt: what comparing it raised, or `None` where it differs for certain.
+    """
+
+    def __init__(self, name: str, expected: object, found: object, why: Difference) -> None:
         self.name = name
+        self.doubt = why.doubt
         self._expected = expected
         self._found = found
-        self._problem = problem
+        self._remark = why.remark
 
     def __str__(self) -> str:
-        expected = "no such argument" if self._expected is _MISSING else wanted(self._expected)
-        found = "no such argument" if self._found is _MISSING else safe_repr(self._found)
-        return f"{self.name}: expected {expected}, found {found}{self._problem}"
+        nothing = "no such argument"
+        expected = nothing if self._expected is MISSING else _words(self.name, self._expected)
+        found = nothing if self._found is MISSING else safe_repr(self._found)
+        return f"{self.name}: expected {expected}, found {found}{self._remark}"
+
+
+def _collected(found: Mapping[str, object]) -> Mapping[str, object]:
+    """What `**extra` has collected."""
+    for name, value in found.items():
+        if name.startswith("**"):
+            return cast("Mapping[str, object]", value)
+    return {}
+
+
+def _comparison(name: str) -> Callable[[object, object], Difference | None]:
+    return difference_in_each if name.startswith("*") else difference
+
+
+def _words(name: str, value: object) -> str:
+    return wanted_of_each(value) if name.startswith("*") else wanted(value)
 
 
 def call(task: Callable[P, Awaitable[Any]], /, *args: P.args, **kwargs: P.kwargs) -> ExpectedCall:
@@ -113,16 +157,16 @@ def call(task: Callable[P, Awaitable[Any]], /, *args: P.args, **kwargs: P.kwargs
     try:
         arguments = signature.bind(args, kwargs)
     except TypeError as error:
-        raise TypeError(f"call of {name_of(function)}{signature.arguments}: {error}") from None
+        raise TypeError(f"call of {task_name(function)}{signature.arguments}: {error}") from None
     whole = signature.with_defaults(arguments)
     ordered = {name: whole[name] for name in signature.argument_types if name in whole}
-    return ExpectedCall(function, name_of(function), ordered, exact=True)
+    return ExpectedCall(function, task_name(function), ordered, exact=True)
 
 
 def any_call(task: TaskFunction | str, /, **arguments: Any) -> ExpectedCall:
     """Any call of `task` whose arguments are as said here; what is not named may be anything.
 
-    Values as for `call`.
+    Values as for `call`. Of a task with `**extra`, what that collects can be named one by one.
 
     Raises:
         TypeError: the task has no argument of such a name; the message offers close ones.
@@ -131,19 +175,36 @@ def any_call(task: TaskFunction | str, /, **arguments: Any) -> ExpectedCall:
     if isinstance(task, str):
         return ExpectedCall(None, task, arguments, exact=False)
     function = _refuse_other(task)
+    spelled, extra = spelled_out(function, arguments)
+    return ExpectedCall(function, task_name(function), spelled, extra=extra, exact=False)
+
+
+def spelled_out(
+    function: TaskFunction, arguments: Mapping[str, object]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """`arguments` as the signature of `function` spells them, and those that its `**extra` takes.
+
+    Raises:
+        TypeError: it has no argument of such a name; the message offers close ones.
+    """
+    __tracebackhide__ = True
     known = signature_of(function).argument_types
     spelled: dict[str, object] = {}
+    extra: dict[str, object] = {}
     for name, value in arguments.items():
         spelling = next((one for one in known if one.lstrip("*") == name), None)
-        if spelling is None:
+        if spelling is not None:
+            spelled[spelling] = value
+        elif any(one.startswith("**") for one in known):
+            extra[name] = value
+        else:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise TypeError(
-                f"{name_of(function)} has no argument {name}: {hint}"
+                f"{task_name(function)} has no argument {name}: {hint}"
                 f"it has {', '.join(known) or 'none'}"
             )
-        spelled[spelling] = value
-    return ExpectedCall(function, name_of(function), spelled, exact=False)
+    return spelled, extra
 
 
 def expected_call(what: object) -> ExpectedCall:
@@ -160,68 +221,10 @@ def expected_call(what: object) -> ExpectedCall:
     return any_call(_refuse_other(what))
 
 
-def safe_repr(value: object, limit: int = _SHOWN) -> str:
-    """`repr(value)`, cut to `limit` characters; one that raises says so, and hides nothing else."""
-    try:
-        text = repr(value)
-    except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything
-        text = f"<{type(value).__name__}: repr() raised {type(error).__name__}>"
-    text = text.replace("\n", " ")
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def wanted(value: object) -> str:
-    """What is expected of a value, in words."""
-    if isinstance(value, type):
-        return f"an instance of {value.__name__}"
-    if is_predicate(value):
-        code: Any = getattr(value, "__code__", None)
-        where = f" ({PurePath(code.co_filename).name}:{code.co_firstlineno})" if code else ""
-        name = getattr(value, "__name__", type(value).__name__)
-        return f"what {'the lambda' if name == '<lambda>' else name}{where} accepts"
-    return safe_repr(value)
-
-
-def is_predicate(value: object) -> bool:
-    """Whether a value is a function that is to be asked, and not one to be compared with."""
-    return callable(value) and not isinstance(value, type) and _has_plain_eq(value)
-
-
-def _has_plain_eq(value: object) -> bool:
-    return type(value).__eq__ in (object.__eq__, type(_has_plain_eq).__eq__) or inspect.isroutine(
-        value
-    )
-
-
-class _Missing:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-_MISSING = _Missing()
-
-
-def fits(expected: object, found: object) -> bool:
-    """Whether `found` is what is expected: equal to it, accepted by it, or an instance of it."""
-    return _problem(expected, found) is None
-
-
-def _problem(expected: object, found: object) -> str | None:
-    """`None` where `found` is as expected, else what is to be said besides, often nothing."""
-    if expected is _MISSING or found is _MISSING:
-        return None if expected is found else ""
-    try:
-        return None if _accepts(expected, found) else ""
-    except Exception as error:  # noqa: BLE001 - a user's __eq__ or predicate may raise anything
-        return f" (comparing them raised {safe_repr(error)})"
-
-
-def _accepts(expected: Any, found: object) -> bool:
-    if bool(expected == found):
-        return True
-    if isinstance(expected, type):
-        return isinstance(found, expected)
-    return is_predicate(expected) and bool(expected(found))
+def task_name(function: TaskFunction) -> str:
+    """The name of a task in messages: a partial or an instance has none of its own."""
+    name = getattr(function, "__name__", None)
+    return factory_name(function) if name is None else str(name)
 
 
 def _defaults(function: TaskFunction) -> Mapping[str, object]:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
-from docket_sim.assertions.calls import ExpectedCall, fits, wanted
+from docket_sim.assertions.calls import ExpectedCall
 from docket_sim.assertions.evidence import Evidence, Link, place
 from docket_sim.assertions.history import Run
 from docket_sim.assertions.tree import tree
+from docket_sim.assertions.values import fits, wanted
 from docket_sim.assertions.wording import Lines, composed, listed
 from docket_sim.clock.durations import duration_of, short
 from docket_sim.entropy import short_key
@@ -24,14 +26,19 @@ class ExpectedGap:
 
 
 def expected_gap(written: object, within: timedelta) -> ExpectedGap:
-    """A gap as an assertion writes it: a duration, something that accepts one, or `None`."""
+    """A gap as an assertion writes it: a duration, something that accepts one, or `None`.
+
+    Raises:
+        TypeError: a number, which has no unit.
+    """
     if written is None:
         return ExpectedGap(lambda _: True, "any")
-    if isinstance(written, timedelta | str):
+    if isinstance(written, timedelta | str | int | float):
+        written = cast("timedelta | str", written)  # a number is refused there
         duration = duration_of(written)
         give = f" give or take {short(within)}" if within else ""
         return ExpectedGap(lambda gap: abs(gap - duration) <= within, f"{short(duration)}{give}")
-    return ExpectedGap(lambda gap: fits(written, gap), wanted(written))
+    return ExpectedGap(lambda gap: fits(written, gap, "the gap"), wanted(written))
 
 
 class Chains:
@@ -54,7 +61,7 @@ class Chains:
         if not longest:
             return self._no_beginning()
         last, wanted = longest[-1], self._steps[len(longest)]
-        links = self._evidence.links_of(last)
+        links = [link for _, link in self._links(last)]
         for link in links:
             if self._evidence.matches(wanted, link.child.call) and link.dropped:
                 return self._dropped(longest, link)
@@ -71,26 +78,31 @@ class Chains:
         if times is None:
             lines.append(("say", f"times={count} expects that many; or narrow it down: call(...)"))
         expected = "one" if times is None else str(times)
-        return composed(f"{count} chains are {chain}, expected {expected}", lines)
+        chains = "1 chain is" if count == 1 else f"{count} chains are"
+        return composed(f"{chains} {chain}, expected {expected}", lines)
 
     # Looking for them.
 
     def _roots(self) -> Iterator[Run]:
         evidence = self._evidence
         for run in evidence.runs:
-            begun = run.first and (
-                evidence.within(run.began_event) or evidence.within(run.ended_event)
-            )
+            begun = run.first and any(map(evidence.touched, evidence.going_on(run)))
             if begun and evidence.matches(self._steps[0], run.call):
                 yield run
+
+    def _links(self, run: Run) -> Iterator[tuple[Run, Link]]:
+        """What `run` has scheduled, and the next runs of it; each with the run that did."""
+        for one in self._evidence.going_on(run):
+            for link in self._evidence.links_of(one):
+                yield one, link
 
     def _follow(self, chain: list[Run]) -> Iterator[list[Run]]:
         if len(chain) == len(self._steps):
             yield chain
             return
-        for link in self._evidence.links_of(chain[-1]):
+        for parent, link in self._links(chain[-1]):
             if self._fits(link, len(chain)):
-                yield from self._follow([*chain, link.child])
+                yield from self._follow([*chain[:-1], parent, link.child])
 
     def _fits(self, link: Link, place_in_chain: int) -> bool:
         if link.dropped or not self._evidence.matches(self._steps[place_in_chain], link.child.call):
@@ -108,8 +120,8 @@ class Chains:
                 best = chain
             if len(chain) < len(self._steps):
                 waiting += [
-                    [*chain, link.child]
-                    for link in self._evidence.links_of(chain[-1])
+                    [*chain[:-1], parent, link.child]
+                    for parent, link in self._links(chain[-1])
                     if self._fits(link, len(chain))
                 ]
         return best
@@ -118,10 +130,9 @@ class Chains:
 
     def _no_beginning(self) -> str:
         first = self._steps[0]
-        rows = [self._evidence.describe(run) for run in self._evidence.runs if run.first]
         return self._message(
-            f"the chain has no beginning: {first!r} was never scheduled",
-            [("found", listed(rows) if rows else "nothing was ever scheduled")],
+            f"the chain has no beginning: {first!r} {self._evidence.never()}",
+            [("found", listed(self._evidence.descriptions()))],
         )
 
     def _other_gap(self, chain: Sequence[Run], link: Link) -> str:

@@ -1,12 +1,13 @@
 """The evidence that assertions go by: the runs of a simulation, and how they are put in words."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from docket_sim.assertions.calls import ExpectedCall, fits
-from docket_sim.assertions.history import Drop, History, Run
+from docket_sim.assertions.calls import ExpectedCall
+from docket_sim.assertions.history import Drop, History, Run, Try
 from docket_sim.clock import VirtualClock
 from docket_sim.clock.durations import short, shown
 from docket_sim.docket import Docket
@@ -14,6 +15,8 @@ from docket_sim.entropy import short_key
 from docket_sim.errors import DocketError
 from docket_sim.events import Source
 from docket_sim.execution import TaskCall
+
+NOTHING = "nothing was ever scheduled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class Window:
         return (
             event is not None and self.first <= event and (self.last is None or event < self.last)
         )
+
+    def overlaps(self, one: Try) -> bool:
+        """Whether that attempt ran during some of it."""
+        began = self.last is None or one.began_event < self.last
+        return began and (one.ended_event is None or self.first <= one.ended_event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Evidence:
 
     Attributes:
         seen: the runs that some assertion was about.
+        recorded: whether it is a stretch only.
     """
 
     def __init__(
@@ -77,6 +86,7 @@ class Evidence:
         self.clock = clock
         self.acknowledge = acknowledge
         self.seen: set[Run] = set()
+        self.recorded = window is not Window
         self._history = history
         self._window = window
 
@@ -95,6 +105,10 @@ class Evidence:
     def note_seen(self, run: Run) -> None:
         """An assertion was about `run`: it is no surprise if it is left over."""
         self.seen.add(run)
+
+    def performing(self, call: TaskCall) -> AbstractContextManager[None]:
+        """While it is open, an attempt at `call` is under way that no queue knows of."""
+        return self._history.performing(call, self.now)
 
     @property
     def now(self) -> datetime:
@@ -116,6 +130,38 @@ class Evidence:
         """Whether the event of that number belongs to the stretch."""
         return self._window().covers(event)
 
+    def touched(self, run: Run) -> bool:
+        """Whether anything happened to `run` within the stretch."""
+        return not self.recorded or any(map(self._window().covers, run.events()))
+
+    def tries(self, run: Run) -> list[Try]:
+        """The attempts at `run` that were under way within the stretch."""
+        return [one for one in run.tries if self._window().overlaps(one)]
+
+    def ended_tries(self, run: Run) -> list[Try]:
+        """The attempts at `run` that ended within the stretch."""
+        return [one for one in run.tries if self.within(one.ended_event)]
+
+    def retries(self, run: Run) -> list[timedelta]:
+        """For each attempt that failed within the stretch, how long after it the next was due."""
+        return [
+            one.next_at - one.ended
+            for one in self.ended_tries(run)
+            if one.next_at is not None and one.ended is not None
+        ]
+
+    def waits_since(self, run: Run) -> bool:
+        """Whether it was within the stretch that `run` came to wait, at first or once more."""
+        return self.within(run.began_event) or self.within(run.again_event)
+
+    @staticmethod
+    def going_on(run: Run) -> Iterator[Run]:
+        """`run`, and the next runs if it is one of a perpetual."""
+        following: Run | None = run
+        while following is not None:
+            yield following
+            following = following.following
+
     # Comparing.
 
     def arguments(self, call: TaskCall) -> Mapping[str, object]:
@@ -134,14 +180,21 @@ class Evidence:
         return function == expected.function if function is not None else False
 
     def matches(self, expected: ExpectedCall, call: TaskCall) -> bool:
-        """Whether `call` is the one that is expected, its arguments included."""
-        return self.is_call_of(expected, call) and not expected.differences(self.arguments(call))
+        """Whether `call` is the one that is expected, its arguments included.
+
+        Raises:
+            Doubt: comparing them raised, and nothing else decides.
+        """
+        return self.is_call_of(expected, call) and expected.fits(self.arguments(call))
 
     def links_of(self, parent: Run) -> list[Link]:
-        """What `parent` has scheduled, in order; what was dropped included."""
+        """What `parent` has scheduled within the stretch, in order; what was dropped included."""
         links: list[Link] = []
+        covers = self._window().covers
         for child in self._history.catch_up().children_of(parent):
             match child:
+                case Run(began_event=number) | Drop(number=number) if not covers(number):
+                    pass  # before the stretch, or after it
                 case Run():
                     links.append(Link(child, child.call, child.scheduled_at, child.source))
                 case Drop(event=event, holder=Run() as holder):
@@ -151,7 +204,11 @@ class Evidence:
         return links
 
     def is_by(self, by: object, run: Run) -> bool:
-        """Whether `run` was scheduled by what `by` stands for: a task, a call, or nobody."""
+        """Whether `run` was scheduled by what `by` stands for: a task, a call, or nobody.
+
+        Raises:
+            Doubt: as `matches`.
+        """
         parent = run.parent
         if by is None or parent is None:
             return by is None and parent is None
@@ -199,6 +256,19 @@ class Evidence:
             (run for run in self.runs if run.status == "waiting"), key=lambda run: run.when
         )
 
+    def nothing(self) -> str:
+        """That there is nothing to compare with, in words."""
+        return "nothing happened while it was recorded" if self.recorded else NOTHING
+
+    def descriptions(self) -> list[str]:
+        """The executions of the stretch as they read in code; a remark where there are none."""
+        found = [self.describe(run) for run in self.runs if run.first and self.touched(run)]
+        return found or [self.nothing()]
+
+    def never(self) -> str:
+        """That a task is missing from all that is looked at, in words."""
+        return "had no part in what was recorded" if self.recorded else "was never scheduled"
+
     def next_due(self) -> str:
         """What is due next, and the verb that would run it."""
         first = next(self.waiting(), None)
@@ -215,6 +285,8 @@ class Evidence:
 
 def due(when: datetime, now: datetime) -> str:
     """When something that waits is due, as seen from now."""
+    if when < now:
+        return f"overdue by {short(now - when)}"
     return f"due in {short(when - now)}" if when > now else "due now"
 
 
@@ -228,8 +300,3 @@ def place(source: Source | None) -> str:
     except ValueError:
         path = Path(path.name)
     return f"{path.as_posix()}:{source.line}"
-
-
-def key_fits(expected: object, key: str) -> bool:
-    """Whether a key is as expected; nothing is expected of it where `expected` is `None`."""
-    return expected is None or fits(expected, key)

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from docket_sim.assertions.calls import wanted
 from docket_sim.assertions.evidence import Evidence, due
 from docket_sim.assertions.expectation import (
     ANYONE,
@@ -16,6 +15,7 @@ from docket_sim.assertions.expectation import (
     Miss,
 )
 from docket_sim.assertions.history import Drop, Run
+from docket_sim.assertions.values import Difference, difference, wanted
 from docket_sim.assertions.wording import (
     Lines,
     composed,
@@ -28,6 +28,7 @@ from docket_sim.assertions.wording import (
 from docket_sim.clock.durations import short, shown
 from docket_sim.entropy import short_key
 from docket_sim.errors import error_text
+from docket_sim.execution import TaskCall
 
 
 class Explanation:
@@ -66,6 +67,7 @@ class Explanation:
             Miss.BY: self._other_scheduler,
             Miss.ERROR: self._other_error,
             Miss.TIME: self._other_time,
+            Miss.RECORDED: self._unrecorded,
             Miss.DELAYS: self._other_delays,
         }
         verdict, found = kinds[misses[0]](run)
@@ -75,11 +77,11 @@ class Explanation:
 
     def _nothing(self) -> str:
         denies = self._expectation.kind.denies
-        return self._message(f"{self._call} {denies}: nothing was ever scheduled", [])
+        return self._message(f"{self._call} {denies}: {self._evidence.nothing()}", [])
 
     def _other_tasks(self, _run: Run) -> tuple[str, Lines]:
         kind = self._expectation.kind
-        alike = [run for run, _ in self._candidates if run.status in kind.statuses]
+        alike = [run for run, _ in self._candidates if kind.holds(run, self._evidence)]
         counts = Counter(run.call.task for run in alike)
         tasks = [f"{task} ({n})" if n > 1 else task for task, n in counts.items()]
         did = {SCHEDULED: "are", RAN: "did", FAILED: "did", RETRIED: "were scheduled"}[kind]
@@ -151,7 +153,8 @@ class Explanation:
     def _other_key(self, run: Run) -> tuple[str, Lines]:
         expected = wanted(self._expectation.key)
         verdict = f"{self._call} {self._expectation.kind.says}, but under another key"
-        found = f"key {run.call.key!r}, expected {expected}"
+        remark = _remark(difference(self._expectation.key, run.call.key))
+        found = f"key {run.call.key!r}, expected {expected}{remark}"
         return verdict, [("found", f"{found}\n{self._evidence.status(run)}, {self._by(run)}")]
 
     def _other_scheduler(self, run: Run) -> tuple[str, Lines]:
@@ -168,6 +171,8 @@ class Explanation:
 
     def _other_error(self, run: Run) -> tuple[str, Lines]:
         found = "no error" if run.error is None else error_text(run.error)
+        assert self._expectation.error is not None
+        found += _remark(self._expectation.error.difference(run.error))
         verdict = f"{self._call} failed, but with another error"
         return verdict, [("found", f"{found}\n{self._details(run)}")]
 
@@ -180,21 +185,26 @@ class Explanation:
             if kind is SCHEDULED
             else f"{self._call} {kind.says}, but at another time"
         )
-        found = f"{self._instant(run)}   {late}"
+        overdue = kind is SCHEDULED and run.when < self._evidence.now
+        found = f"{self._instant(run)}" if overdue else f"{self._instant(run)}   {late}"
         return verdict, [("found", f"{found}\n{self._details(run)}")]
 
+    def _unrecorded(self, run: Run) -> tuple[str, Lines]:
+        verdict = f"{self._call} {self._expectation.kind.says}, but not while it was recorded"
+        return verdict, [("found", f"{self._evidence.status(run)}\n{self._details(run)}")]
+
     def _other_delays(self, run: Run) -> tuple[str, Lines]:
-        expectation = self._expectation
+        expectation, retries = self._expectation, self._evidence.retries(run)
         count = expectation.retries
         if expectation.delays is not None:
             count = len(expectation.delays)
-        if count is not None and len(run.delays) != count:
-            found = times_in_words(len(run.delays))
+        if count is not None and len(retries) != count:
+            found = times_in_words(len(retries))
             verdict = f"{self._call} was retried {found}, expected {times_in_words(count)}"
         else:
             verdict = f"{self._call} was retried, but after other delays"
         errors = [error_text(one.error) for one in run.tries if one.error is not None]
-        found = durations_in_words(run.delays)
+        found = durations_in_words(retries)
         return verdict, [
             ("found", f"{found}\n{self._evidence.status(run)}, {self._details(run)}"),
             *([("errors", listed(errors))] if errors else []),
@@ -203,15 +213,22 @@ class Explanation:
     def _drop(self) -> Drop | None:
         """The dropped call that is meant, unless a run comes as close."""
         closest = self._candidates[0][1][0] if self._candidates else Miss.TASK
-        if closest > Miss.STATUS or self._expectation.kind not in (SCHEDULED, RAN):
+        if closest >= Miss.STATUS or self._expectation.kind not in (SCHEDULED, RAN):
             return None
         for drop in self._evidence.drops:
-            same_run = drop.holder is not None and self._evidence.matches(
-                self._expectation.call, drop.holder.call
-            )
-            if self._evidence.matches(self._expectation.call, drop.event.call) and not same_run:
+            holder = None if drop.holder is None else drop.holder.call
+            if self._is_meant(drop.event.call) and (holder is None or not self._is_meant(holder)):
                 return drop
         return None
+
+    def _is_meant(self, call: TaskCall) -> bool:
+        """Whether a call is certainly the one that is expected, under the key that is."""
+        evidence, expected, key = self._evidence, self._expectation.call, self._expectation.key
+        return (
+            evidence.is_call_of(expected, call)
+            and not expected.differences(evidence.arguments(call))
+            and (key is None or difference(key, call.key) is None)
+        )
 
     def _dropped(self, drop: Drop) -> str:
         event, holder = drop.event, drop.holder
@@ -309,3 +326,7 @@ class Explanation:
             arguments = len(expectation.call.differences(self._evidence.arguments(run.call)))
         off = abs(expectation.off_by(run)) if expectation.when is not None else timedelta(0)
         return (-misses[0], arguments, len(misses), off)
+
+
+def _remark(found: Difference | None) -> str:
+    return "" if found is None else found.remark

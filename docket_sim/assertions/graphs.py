@@ -25,45 +25,74 @@ class Graph:
         self.found: dict[ExpectedCall, list[Run]] = {}
         self._joined: dict[ExpectedCall, list[Run]] = {}
 
-    def problem(self) -> str | None:
-        """What is not as expected, or `None`."""
-        for parent, children in self._edges.items():
-            runs = [
-                run
-                for run in self._evidence.runs
-                if run.first and self._evidence.matches(parent, run.call)
-            ]
-            if not runs:
-                return self._missing(parent)
-            self.found[parent] = runs
-            for run in runs:
-                problem = self._compare(run, children)
-                if problem is not None:
-                    return problem
-        return None
+    def check(self) -> None:
+        """Compare.
 
-    def _compare(self, parent: Run, expected: Sequence[ExpectedCall]) -> str | None:
-        links = self._evidence.links_of(parent)
-        taken = _paired(expected, links, lambda e, k: self._evidence.matches(e, k.child.call))
-        missing = [one for place_, one in enumerate(expected) if place_ not in taken]
-        extra = [link for number, link in enumerate(links) if number not in taken.values()]
-        if missing or extra:
-            return self._other_children(parent, missing, extra)
-        for pattern in dict.fromkeys(expected):
-            children = [
-                links[number].child for at, number in taken.items() if expected[at] is pattern
-            ]
-            before = self._joined.setdefault(pattern, children)
-            if sorted(map(id, before)) != sorted(map(id, children)):
-                return self._not_joined(pattern, [*before, *children])
-            self.found[pattern] = children
-        return None
+        Raises:
+            AssertionError: something is not as expected.
+        """
+        __tracebackhide__ = True
+        for parent, children in self._edges.items():
+            runs = self._begun(parent)
+            self.found[parent] = runs
+            for execution in _executions(runs):
+                self._join(self._children(execution, children))
+
+    def _begun(self, parent: ExpectedCall) -> list[Run]:
+        """The runs of `parent` that may have scheduled something: the next runs have yet to."""
+        __tracebackhide__ = True
+        evidence = self._evidence
+        runs = [
+            run
+            for run in evidence.runs
+            if evidence.touched(run) and evidence.matches(parent, run.call)
+        ]
+        if not runs:
+            raise AssertionError(self._missing(parent))
+        for run in runs:
+            if run.first and not evidence.tries(run) and (evidence.recorded or run.ended is None):
+                raise AssertionError(self._not_begun(run))
+        return [run for run in runs if run.first or evidence.tries(run)]
+
+    def _children(
+        self, execution: Sequence[Run], expected: Sequence[ExpectedCall]
+    ) -> dict[ExpectedCall, list[Run]]:
+        """The children of an execution by pattern: of a perpetual, each run has its own."""
+        __tracebackhide__ = True
+        found: dict[ExpectedCall, list[Run]] = {pattern: [] for pattern in expected}
+        for run in execution:
+            # What was asked for twice under one key is one child.
+            links = list({id(link.child): link for link in self._evidence.links_of(run)}.values())
+            taken = _paired(expected, links, lambda e, k: self._evidence.matches(e, k.child.call))
+            missing = [one for place_, one in enumerate(expected) if place_ not in taken]
+            extra = [link for number, link in enumerate(links) if number not in taken.values()]
+            if missing or extra:
+                raise AssertionError(self._other_children(run, missing, extra))
+            for place_, number in taken.items():
+                found[expected[place_]].append(links[number].child)
+        return found
+
+    def _join(self, children: Mapping[ExpectedCall, list[Run]]) -> None:
+        """Note the children of an execution: other parents have the same under that pattern."""
+        __tracebackhide__ = True
+        for pattern, runs in children.items():
+            before = self._joined.setdefault(pattern, runs)
+            if set(before) != set(runs):
+                raise AssertionError(self._not_joined(pattern, [*before, *runs]))
+            self.found[pattern] = runs
 
     def _missing(self, parent: ExpectedCall) -> str:
-        rows = [self._evidence.describe(run) for run in self._evidence.runs if run.first]
         return self._message(
-            f"{parent!r} was never scheduled",
-            [("found", listed(rows) if rows else "nothing was ever scheduled")],
+            f"{parent!r} {self._evidence.never()}",
+            [("found", listed(self._evidence.descriptions()))],
+        )
+
+    def _not_begun(self, run: Run) -> str:
+        while_recorded = " while it was recorded" if self._evidence.recorded else ""
+        return self._message(
+            f"{self._evidence.describe(run)} did not begin{while_recorded}, so nobody knows what "
+            f"it schedules",
+            [("found", f"{self._evidence.describe(run)}   {self._evidence.status(run)}")],
         )
 
     def _other_children(
@@ -104,6 +133,14 @@ class Graph:
                 ("next due", self._evidence.next_due()),
             ],
         )
+
+
+def _executions(runs: Sequence[Run]) -> list[list[Run]]:
+    """`runs`, those of one execution together."""
+    found: dict[tuple[str, int], list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.call.key, run.call.generation), []).append(run)
+    return list(found.values())
 
 
 def _paired(

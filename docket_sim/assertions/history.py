@@ -1,7 +1,8 @@
 """What has become of each execution, worked out from the events when somebody asks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -19,10 +20,15 @@ from docket_sim.events import (
     Started,
     Superseded,
 )
-from docket_sim.execution import Cause, TaskCall
+from docket_sim.execution import Cause, ExecutionState, TaskCall
 
 Status = Literal["waiting", "running", "completed", "failed", "cancelled", "replaced"]
 """Where a run stands."""
+
+_ENDS: dict[ExecutionState, Status] = {
+    ExecutionState.COMPLETED: "completed",
+    ExecutionState.FAILED: "failed",
+}
 
 
 @dataclass(eq=False, slots=True)
@@ -35,13 +41,16 @@ class Try:
         ended: when, or `None` while it runs.
         error: what it failed with.
         next_at: when the attempt that follows it is due.
+        began_event, ended_event: the numbers of the events that began and ended it.
     """
 
     number: int
     began: datetime
+    began_event: int
     ended: datetime | None = None
     error: BaseException | None = None
     next_at: datetime | None = None
+    ended_event: int | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -62,6 +71,8 @@ class Run:
         error: what it failed with.
         ended: when it ended.
         began_event, ended_event: the numbers of the events that began and ended it.
+        again_event: the number of the event that made it wait once more, for its next attempt.
+        following: the next run of a perpetual.
     """
 
     call: TaskCall
@@ -78,6 +89,8 @@ class Run:
     error: BaseException | None = None
     ended: datetime | None = None
     ended_event: int | None = None
+    again_event: int | None = None
+    following: "Run | None" = None
 
     @property
     def attempt(self) -> int:
@@ -94,6 +107,12 @@ class Run:
             for one in self.tries
             if one.next_at is not None and one.ended is not None
         ]
+
+    def events(self) -> Iterator[int | None]:
+        """The numbers of what happened to it."""
+        yield from (self.began_event, self.again_event, self.ended_event)
+        for one in self.tries:
+            yield from (one.began_event, one.ended_event)
 
     @property
     def _failed_before(self) -> bool:
@@ -150,6 +169,23 @@ class History:
         """What `parent` has scheduled or tried to, in order."""
         return self._children.get(id(parent), ())
 
+    @contextmanager
+    def performing(self, call: TaskCall, at: datetime) -> Generator[None]:
+        """An attempt at `call` is under way that no queue knows of, and may schedule something.
+
+        It is no run of the simulation, but it is the parent of what it schedules.
+        """
+        self.catch_up()
+        run = Run(call, call.when, call.when, at, None, None, self._taken, status="running")
+        run.tries.append(Try(call.attempt, at, self._taken))
+        of_key = self._of_key.setdefault(call.key, [])
+        of_key.append(run)
+        try:
+            yield
+        finally:
+            self.catch_up()
+            of_key.remove(run)  # another execution may have that key
+
     def _run_of(self, cause: Cause | None) -> Run | None:
         """The run to which the attempt `cause` belongs, which is the latest of that key."""
         if cause is None:
@@ -198,31 +234,32 @@ class History:
         match event:
             case Started():
                 run.call, run.status = event.call, "running"  # a next run may have other arguments
-                run.tries.append(Try(event.call.attempt, event.at))
+                run.tries.append(Try(event.call.attempt, event.at, self._taken))
             case Retried(error=error, when=when):
                 self._close_try(run, event.at, error, when)
-                run.status, run.when = "waiting", when
+                self._wait_again(run, when)
             case Finished():
                 self._finish(run, event)
             case CancelledWaiting():
                 self._end(run, "cancelled", event.at)
             case Released(when=when):
-                run.status, run.when = "waiting", when
-            case Superseded():
-                self._close_try(run, event.at, None, None)
-                self._end(run, "replaced", event.at)
+                self._wait_again(run, when)
+            case Superseded(state=state, error=error):
+                self._close_try(run, event.at, error, None)
+                run.error = error
+                # What its body has done was done, though the store keeps nothing of it.
+                self._end(run, _ENDS.get(state, "replaced"), event.at)
             case LeaseLost() | CancelRequested() | _:
                 pass  # another worker has it by now, or its own has yet to end it
 
     def _finish(self, run: Run, event: Finished) -> None:
         self._close_try(run, event.at, event.error, None)
         run.error = event.error
-        states: dict[str, Status] = {"completed": "completed", "failed": "failed"}
-        self._end(run, states.get(event.state.value, "cancelled"), event.at)
+        self._end(run, _ENDS.get(event.state, "cancelled"), event.at)
         if event.next_run is not None:
-            when = event.next_run
-            following = Run(
-                run.call,
+            when, arguments = event.next_run, event.next_arguments
+            run.following = following = Run(
+                run.call if arguments is None else replace(run.call, arguments=arguments),
                 when,
                 when,
                 event.at,
@@ -233,6 +270,9 @@ class History:
                 first=False,
             )
             self._open(following)
+
+    def _wait_again(self, run: Run, when: datetime) -> None:
+        run.status, run.when, run.again_event = "waiting", when, self._taken
 
     def _end(self, run: Run, status: Status, at: datetime) -> None:
         run.status = status
@@ -245,3 +285,4 @@ class History:
         if run.tries and run.tries[-1].ended is None:
             last = run.tries[-1]
             last.ended, last.error, last.next_at = at, error, next_at
+            last.ended_event = self._taken

@@ -1,8 +1,8 @@
 """What a run has led to, as a tree in text."""
 
-from docket_sim.assertions.calls import safe_repr
 from docket_sim.assertions.evidence import Evidence, Link, due, place
 from docket_sim.assertions.history import Run
+from docket_sim.assertions.values import safe_repr
 
 _DEEPEST = 6
 _WIDEST = 12

@@ -46,7 +46,8 @@ async def _waiting(place: Place, docket: Docket) -> int:
 
 async def _clear(place: Place, docket: Docket, waiting: int) -> int:
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    console.quiet = not console.is_terminal
+    with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("cancelling", total=waiting)
 
         def cancelled(so_far: int) -> None:

@@ -1,21 +1,17 @@
 """The failures that nobody has looked at: a hidden one is to fail the test."""
 
 from collections.abc import Callable
-from typing import Protocol
 
+from docket_sim.assertions import Run
 from docket_sim.clock.durations import short
 from docket_sim.entropy import short_key
 from docket_sim.errors import UnseenFailures, error_text, own_traceback
-from docket_sim.events import Event, Finished
+from docket_sim.events import ErrorRead, Event, Finished, Superseded
 from docket_sim.execution import ExecutionState, TaskCall
 from docket_sim.simulation.timeline import Timeline
 
-
-class Acknowledged(Protocol):
-    """What names the execution whose failure somebody has looked at."""
-
-    @property
-    def call(self) -> TaskCall: ...
+Failure = Finished | Superseded
+"""How a run failed for good; a superseded one is not retried, and its failure is nowhere kept."""
 
 
 class Failures:
@@ -31,14 +27,14 @@ class Failures:
             timeline: whose start the times in messages count from.
             describe: gives a call as it reads in code.
         """
-        self.unseen: list[Finished] = []
+        self.unseen: list[Failure] = []
         self._broken: BaseException | None = None
         self._timeline = timeline
         self._describe = describe
 
     def notify(self, event: Event) -> None:
         """Note a failure."""
-        if isinstance(event, Finished) and event.state is ExecutionState.FAILED:
+        if isinstance(event, Failure) and event.state is ExecutionState.FAILED:
             self.unseen.append(event)
 
     def note_broken(self, error: BaseException) -> None:
@@ -50,18 +46,20 @@ class Failures:
         if error is self._broken:
             self._broken = None
 
-    def acknowledge(self) -> list[Finished]:
+    def acknowledge(self) -> list[Failure]:
         """The failures that nobody has acknowledged, which is done herewith."""
         seen, self.unseen = self.unseen, []
         return seen
 
-    def acknowledge_run(self, seen: "Acknowledged") -> None:
-        """Somebody has looked at the failure of `seen`."""
-        self.unseen = [
-            failure
-            for failure in self.unseen
-            if (failure.call.key, failure.call.generation) != (seen.call.key, seen.call.generation)
-        ]
+    def acknowledge_run(self, seen: Run) -> None:
+        """Somebody has looked at the failure of `seen`; other runs of a perpetual are others."""
+        if seen.ended_event is not None:
+            ended = self._timeline.events[seen.ended_event]
+            self.unseen = [failure for failure in self.unseen if failure is not ended]
+
+    def acknowledge_read(self, read: ErrorRead) -> None:
+        """Somebody has read what an execution failed with in the end."""
+        self.unseen = [failure for failure in self.unseen if not _is_end_of(failure, read.call)]
 
     def raise_broken(self) -> None:
         """Raise what a task did to the run, if anything."""
@@ -90,10 +88,16 @@ class Failures:
             f"If that is meant, say sim.acknowledge_failures(), or allow_failures=True."
         ) from failures[0].error
 
-    def _line(self, failure: Finished) -> str:
+    def _line(self, failure: Failure) -> str:
         call = failure.call
         return (
             f"{self._describe(call)} [{short_key(call.key)}] "
             f"at +{short(failure.at - self._timeline.start)}, attempt {call.attempt}"
             + (f": {error_text(failure.error)}" if failure.error is not None else "")
         )
+
+
+def _is_end_of(failure: Failure, call: TaskCall) -> bool:
+    """Whether an execution has ended with that failure, and not only a run of it."""
+    same = (failure.call.key, failure.call.generation) == (call.key, call.generation)
+    return same and isinstance(failure, Finished) and failure.next_run is None

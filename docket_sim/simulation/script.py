@@ -164,9 +164,24 @@ def _refuse_nonsense(outcome: object) -> None:
             raises = issubclass(error, BaseException) if isinstance(error, type) else True
             if not raises or not isinstance(error, type | BaseException):
                 raise TypeError(f"Raises() needs an exception or a class of them, found {error!r}")
+            _refuse_unmakeable(error)
         case Returns() | Hangs():
             pass
         case _:
             raise TypeError(
                 f"expected an outcome, Raises, Returns, Hangs, Takes or Runs, found {outcome!r}"
             )
+
+
+def _refuse_unmakeable(error: BaseException | type[BaseException]) -> None:
+    """A class whose constructor needs arguments would raise a TypeError in place of its own."""
+    if not isinstance(error, type):
+        return
+    try:
+        error()
+    except Exception as found:  # noqa: BLE001 - a user's constructor may raise anything
+        raise TypeError(
+            f"an error that is raised on demand is an exception, or a class of them that can be "
+            f"made without arguments, found {error.__name__}, which cannot: {found}. Give an "
+            f"instance: {error.__name__}(...)"
+        ) from None

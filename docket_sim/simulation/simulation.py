@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 from docket_sim.assertions import Assertions, Duration, Evidence, History, Instant, Recording
 from docket_sim.clock import VirtualClock
-from docket_sim.clock.durations import duration_of, instant_of
+from docket_sim.clock.durations import duration_of
 from docket_sim.clock.virtual import DEFAULT_START
 from docket_sim.codec import Codec
 from docket_sim.dependencies import Perpetual, Retry, Timeout
@@ -17,10 +17,11 @@ from docket_sim.docket import Docket
 from docket_sim.entropy import SeededEntropy
 from docket_sim.events import ErrorRead, Event, Finished, Retried, Scheduled, Source
 from docket_sim.perform import Performed
+from docket_sim.simulation import refusals
 from docket_sim.simulation.backend import backend
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.driver import DEFAULT_LIMIT, Driver
-from docket_sim.simulation.failures import Failures
+from docket_sim.simulation.failures import Failure, Failures
 from docket_sim.simulation.leftovers import Leftovers, refuse_all
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.planted import Action
@@ -111,21 +112,21 @@ class Simulation(Assertions):
 
         Raises:
             ValueError: a naive `start`, or no workers.
+            TypeError: a flag that is neither true nor false, a count that is no whole number, an
+                `execution_ttl` that is no timedelta, or `tasks` that are no list of tasks.
         """
         self.seed = seed
-        self.allow_failures = allow_failures
-        self.allow_pending: bool | Literal["future"] = _refuse_other_pending(allow_pending)
-        self.allow_leaked_tasks = allow_leaked_tasks
+        self.allow_failures = refusals.flag("allow_failures", allow_failures)
+        self.allow_pending: bool | Literal["future"] = refusals.pending(allow_pending)
+        self.allow_leaked_tasks = refusals.flag("allow_leaked_tasks", allow_leaked_tasks)
         self.clock = VirtualClock(start)
-        self._turnstile = Turnstile(backend(store, execution_ttl=execution_ttl))
-        self.docket = self._open_docket(codec, after_submit=self._run_inline if inline else None)
+        self._turnstile = Turnstile(backend(store, execution_ttl=refusals.ttl(execution_ttl)))
+        self.docket = self._open_docket(codec, inline=refusals.flag("inline", inline))
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
         self._register(tasks)
-        self._make_worker = partial(
-            Worker, self.docket, concurrency=concurrency, dependencies=dependencies
-        )
-        self._crew = Crew(workers, self._make_worker)
+        self._make_worker = self._maker_of_workers(concurrency, dependencies)
+        self._crew = Crew(refusals.count("workers", workers), self._make_worker)
         self._failures = Failures(self.timeline, self.docket.describe)
         seen = self._failures.acknowledge_run
         super().__init__(Evidence(self.docket, self.clock, History(self.timeline.events), seen))
@@ -138,8 +139,8 @@ class Simulation(Assertions):
             self.clock,
             self.docket,
             self._driver,
-            freeze=freeze,
-            guard_sleep=not allow_blocking_sleep,
+            freeze=refusals.flag("freeze", freeze),
+            guard_sleep=not refusals.flag("allow_blocking_sleep", allow_blocking_sleep),
             patience=patience,
         )
 
@@ -267,7 +268,7 @@ class Simulation(Assertions):
             EndlessRun: there were more follow-up runs at one instant.
         """
         __tracebackhide__ = True
-        instant = self._instant(when)
+        instant = refusals.instant_to_come(when, self.clock)
         return await self._driver.run_to(instant, "run_until(...)", limit)
 
     def at(self, when: Instant, action: Action) -> None:
@@ -289,7 +290,7 @@ class Simulation(Assertions):
         source = Source.of_caller(inspect.currentframe())
         self._driver.planted.plant(
             self.loop,
-            self._instant(when),
+            refusals.instant_to_come(when, self.clock),
             action,
             source=source,
             context=self._world.context.copy(),
@@ -312,7 +313,7 @@ class Simulation(Assertions):
 
         Args:
             task: the task, or its name.
-            args, kwargs: the call's arguments.
+            args, kwargs: the call's arguments; those of the names below go by position.
             attempt: which attempt it is, counted from 1.
             key: the key of the execution.
             cancel_after: when the execution is cancelled while it runs.
@@ -324,13 +325,16 @@ class Simulation(Assertions):
         Raises:
             UnknownTask: a name that no task has.
             ValueError: an attempt below 1.
-            TypeError: the arguments do not fit.
+            TypeError: the arguments do not fit, or the task has one of a name that is taken here.
         """
         __tracebackhide__ = True
         refuse_attempt(attempt)
         call = self.docket.unscheduled_call(task, args, kwargs, key=key, attempt=attempt)
         after = None if cancel_after is None else duration_of(cancel_after)
-        return await self._make_worker("bench").perform_once(call, cancel_after=after)
+        taken = {"attempt": attempt != 1, "key": bool(key), "cancel_after": after is not None}
+        refusals.refuse_swallowed(self.docket.task(task), args, kwargs, taken)
+        with self.evidence.performing(call):
+            return await self._make_worker("bench").perform_once(call, cancel_after=after)
 
     # Standing in.
 
@@ -473,13 +477,17 @@ class Simulation(Assertions):
         return list(self._crew.workers)
 
     @property
-    def failures(self) -> list[Finished]:
+    def failures(self) -> list[Failure]:
         """The failures that nobody has acknowledged."""
         return list(self._failures.unseen)
 
-    def acknowledge_failures(self) -> list[Finished]:
+    def acknowledge_failures(self) -> list[Failure]:
         """The failures that nobody has acknowledged, which is done herewith."""
         return self._failures.acknowledge()
+
+    def excuse_overrides(self) -> None:
+        """What stands in for something need not have been used: the test has ended before it."""
+        self._stand_ins.excuse()
 
     def recording(self) -> Recording:
         """Record what happens in a block: `with sim.recording() as rec`; it has all assertions."""
@@ -490,7 +498,7 @@ class Simulation(Assertions):
     def notify(self, event: Event) -> None:
         """Take note of what happened."""
         if isinstance(event, ErrorRead):
-            self._failures.acknowledge_run(event)
+            self._failures.acknowledge_read(event)
             return
         self.timeline.notify(event)
         if isinstance(event, Scheduled | Finished | Retried):
@@ -515,45 +523,29 @@ class Simulation(Assertions):
 
     # How it is done.
 
-    def _open_docket(
-        self, codec: str | Codec, after_submit: Callable[[], Awaitable[None]] | None
-    ) -> Docket:
+    def _open_docket(self, codec: str | Codec, *, inline: bool) -> Docket:
         return Docket(
             "simulation",
             codec=codec,
             clock=self.clock,
             entropy=SeededEntropy(self.seed),
             store=self._turnstile,
-            after_submit=after_submit,
+            after_submit=self._run_inline if inline else None,
         )
+
+    def _maker_of_workers(
+        self, concurrency: int, dependencies: Mapping[str, Any] | Sequence[Any] | None
+    ) -> "partial[Worker]":
+        at_once = refusals.count("concurrency", concurrency)
+        return partial(Worker, self.docket, concurrency=at_once, dependencies=dependencies)
 
     async def _run_inline(self) -> None:
         if not self._driver.driving:
             await self._driver.run_due(DEFAULT_LIMIT)
 
-    def _instant(self, when: Instant) -> datetime:
-        """An instant that is not past.
-
-        Raises:
-            ValueError: a naive datetime, or one in the past.
-        """
-        instant = instant_of(when, self.clock.start)
-        if instant < self.clock.now():
-            raise ValueError(
-                f"expected an instant that is not past, found {instant.isoformat()}; "
-                f"it is {self.clock.now().isoformat()}"
-            )
-        return instant
-
     def _register(self, tasks: Iterable[TaskFunction] | str) -> None:
         if isinstance(tasks, str):
             self.docket.register_collection(tasks)
         else:
-            for function in tasks:
+            for function in refusals.tasks_in(tasks):
                 self.docket.register(function)
-
-
-def _refuse_other_pending(given: bool | Literal["future"]) -> bool | Literal["future"]:
-    if given not in (True, False, "future"):
-        raise ValueError(f"allow_pending is True, False or 'future', found {given!r}")
-    return given

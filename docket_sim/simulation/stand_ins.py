@@ -8,6 +8,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Self
 
+from docket_sim.assertions.values import safe_repr
 from docket_sim.dependencies import (
     Body,
     BodyOverride,
@@ -27,6 +28,7 @@ from docket_sim.dependencies import (
 from docket_sim.docket import Docket
 from docket_sim.errors import UnusedOverride
 from docket_sim.events import Source
+from docket_sim.simulation.fake_body import FakeBody
 from docket_sim.simulation.script import Script, come_to
 from docket_sim.simulation.usage import Usage
 from docket_sim.task import TaskFunction
@@ -109,7 +111,9 @@ class StandIn:
         __tracebackhide__ = True
         self.restore()
         if exc_value is None:
-            self._stand_ins.refuse_unused([self])
+            self._stand_ins.check(self)
+        else:
+            self._stand_ins.excuse(self)
 
     def __repr__(self) -> str:
         where = (
@@ -131,7 +135,7 @@ class StandIns:
         """
         self._docket = docket
         self._usage = Usage(docket, dependencies)
-        self._in_place: list[StandIn] = []
+        self._unchecked: list[StandIn] = []
 
     def override(
         self, target: Any, given: Mapping[str, Any], *, source: Source | None, unused_ok: bool
@@ -176,12 +180,15 @@ class StandIns:
             )
         if not callable(factory):
             raise TypeError(
-                f"what stands in for {factory_name(target)} must be a factory, found {factory!r}: "
-                f"write sim.override({factory_name(target)}, value=...) for a value"
+                f"what stands in for {factory_name(target)} must be a factory, found "
+                f"{safe_repr(factory)}: write sim.override({factory_name(target)}, value=...) for "
+                f"a value"
             )
         if not unused_ok:
             self._usage.refuse_namesake(target)
-        shown = f"value={factory.value!r}" if isinstance(factory, Given) else factory_name(factory)
+        shown = factory_name(factory)
+        if isinstance(factory, Given):
+            shown = f"value={safe_repr(factory.value)}"
         what = f"sim.override({factory_name(target)}, {shown})"
         override = DependencyOverride(target, factory)
         return self._put(StandIn(self, [override], what, source=source, unused_ok=unused_ok))
@@ -201,7 +208,7 @@ class StandIns:
             TypeError: something is not of its kind, or `fake` needs what the task does not have.
         """
         _refuse_other_kinds(policies)
-        shown = [f"{name}={policy!r}" for name, policy in policies.items()]
+        shown = [f"{name}={safe_repr(policy)}" for name, policy in policies.items()]
         if fake is not None:
             shown.insert(0, f"body={factory_name(fake)}")
         what = f"sim.override({factory_name(task)}, {', '.join(shown)})"
@@ -214,7 +221,7 @@ class StandIns:
     def _faking(
         self, stand_in: StandIn, task: TaskFunction, fake: Callable[..., Any]
     ) -> Callable[[Body], Body]:
-        call_fake = _calling(fake, task)
+        call_fake = FakeBody(fake, task)
 
         def around(_body: Body) -> Body:
             async def called(*args: Any, **kwargs: Any) -> Any:
@@ -255,23 +262,21 @@ class StandIns:
         """Let `stand_in` be in force no longer."""
         for override in stand_in.overrides:
             self._docket.overrides.take_away(override)
-        if stand_in in self._in_place:
-            self._in_place.remove(stand_in)
 
-    def check(self) -> None:
-        """Refuse what is still in place and has served no attempt.
+    def excuse(self, stand_in: StandIn | None = None) -> list[StandIn]:
+        """Let `stand_in`, by default all of them, stay unused; returns what was to be checked."""
+        excused = [one for one in self._unchecked if stand_in is None or one is stand_in]
+        self._unchecked = [one for one in self._unchecked if one not in excused]
+        return excused
+
+    def check(self, stand_in: StandIn | None = None) -> None:
+        """Refuse `stand_in`, or any of them, if it has served no attempt; taken away or not.
 
         Raises:
             UnusedOverride: there is something; it is reported once.
         """
         __tracebackhide__ = True
-        in_place, self._in_place = self._in_place, []
-        self.refuse_unused(in_place)
-
-    def refuse_unused(self, stand_ins: Sequence[StandIn]) -> None:
-        """Refuse those of `stand_ins` that have served no attempt, unless that is allowed."""
-        __tracebackhide__ = True
-        unused = [one for one in stand_ins if one.unused and not one.unused_ok]
+        unused = [one for one in self.excuse(stand_in) if one.unused and not one.unused_ok]
         if unused:
             lines = "\n".join(f"  {one!r}: {self._why_unused(one)}" for one in unused)
             were = "overrides were" if len(unused) > 1 else "an override was"
@@ -295,7 +300,7 @@ class StandIns:
         except BaseException:
             self.take_away(stand_in)
             raise
-        self._in_place.append(stand_in)
+        self._unchecked.append(stand_in)
         return stand_in
 
     def _record(self, stand_in: StandIn) -> None:
@@ -316,50 +321,7 @@ def _refuse_other_kinds(policies: Mapping[str, Dependency[Any]]) -> None:
     for name, policy in policies.items():
         if not isinstance(policy, _POLICIES[name]):
             raise TypeError(
-                f"{name}= takes a {_POLICIES[name].__name__}, found {policy!r}; to do without one, "
-                f"give one that never acts, such as Retry(attempts=1)"
+                f"{name}= takes a {_POLICIES[name].__name__}, found "
+                f"{safe_repr(policy)}; to do without one, give one that never acts, such as "
+                f"Retry(attempts=1)"
             )
-
-
-def _calling(fake: Callable[..., Any], task: TaskFunction) -> Callable[[Any, Any], Any]:
-    """Calls `fake` with those of a body's arguments that it has parameters for.
-
-    Raises:
-        TypeError: `fake` needs something that the task does not have.
-    """
-    try:
-        parameters = inspect.signature(fake).parameters
-        offered = inspect.signature(task).parameters
-    except ValueError:  # a builtin without a signature takes what it is given
-        return lambda args, kwargs: fake(*args, **kwargs)
-    kinds = {parameter.kind for parameter in parameters.values()}
-    takes_all = inspect.Parameter.VAR_KEYWORD in kinds
-    missing = [
-        name
-        for name, one in parameters.items()
-        if one.default is one.empty
-        and one.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        and name not in offered
-    ]
-    if missing and not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in offered.values()):
-        raise TypeError(
-            f"body={factory_name(fake)} needs {', '.join(missing)}, which {factory_name(task)} "
-            f"does not have; it has {', '.join(offered) or 'no parameters'}"
-        )
-
-    defaults = {
-        name: offered[name].default
-        for name, one in parameters.items()
-        if one.default is one.empty
-        and one.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        and name in offered
-        and offered[name].default is not inspect.Parameter.empty
-    }
-
-    def call(args: Any, kwargs: Any) -> Any:
-        left = {n: v for n, v in defaults.items() if n not in list(offered)[: len(args)]}
-        given = {**left, **kwargs}
-        taken = {n: v for n, v in given.items() if takes_all or n in parameters}
-        return fake(*args, **taken)
-
-    return call

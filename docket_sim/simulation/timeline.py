@@ -178,6 +178,8 @@ def _attempt(event: AttemptEvent) -> str:
             if next_run is not None:
                 words.append(f"next run in {short(next_run - event.at)}")
             return "; ".join(words)
+        case Superseded(error=error) if error is not None:
+            return f"{error_text(error)}; nothing follows"
         case _:
             return event.worker
 

@@ -1,5 +1,6 @@
 """Which of the registered tasks use a dependency, and why an override was not used."""
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -8,7 +9,6 @@ from typing import Any
 
 from docket_sim.dependencies import (
     AnyDependency,
-    BodyOverride,
     DependencyOverride,
     Factory,
     Override,
@@ -59,7 +59,7 @@ class Usage:
             return self._why_task(override)
         users = self.users_of(target)
         if users:
-            return f"{_listed(users)} would use it, but did not run while it was in place"
+            return f"{_listed(users)} would use it, but no attempt that needed it began meanwhile"
         if namesakes := self._namesakes(target):
             return f"no registered task depends on {_placed(target)}, but {namesakes}"
         known = [factory_name(one) for name in self._docket.tasks for one in self._factories(name)]
@@ -76,9 +76,7 @@ class Usage:
             other = self._docket.tasks.get(name)
             also = f", but another function is: {_placed(other)}" if other is not None else ""
             return f"{_placed(override.target)} is not registered as a task{also}"
-        if isinstance(override, BodyOverride):
-            return f"{_listed(names)} had no attempt that it concerns while it was in place"
-        return f"{_listed(names)} did not run while it was in place"
+        return f"{_listed(names)} had no attempt that it concerns while it was in place"
 
     def users_of(self, target: Factory) -> list[str]:
         """The registered tasks that depend on `target`, at any depth."""
@@ -104,6 +102,8 @@ class Usage:
 
 def _placed(function: Callable[..., Awaitable[Any]] | Factory) -> str:
     """A function with the line that defines it."""
+    if isinstance(function, functools.partial):
+        return f"a partial of {_placed(function.func)}"
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         module = getattr(function, "__module__", "?")

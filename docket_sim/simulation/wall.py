@@ -89,12 +89,20 @@ class FrozenWall:
             SimulationError: freezegun was started again on top of it.
         """
         shown = _freezer().shown
-        if shown is not self._asking:
+        if shown is self._asking:
+            return
+        now = f"{self._clock.now():%Y-%m-%d %H:%M:%S}"
+        if isinstance(shown, _Asking):
             raise SimulationError(
-                f"freezegun was started inside the simulation, so user code sees {shown()} while "
-                f"it is {self._clock.now():%Y-%m-%d %H:%M:%S}. Begin the simulation at that time "
-                f"instead: @pytest.mark.docket(start=...), or simulate(start=...)."
+                f"another simulation was entered after this one and is still open, so user code "
+                f"sees the time there, {shown()}, while here it is {now}. Leave that one first, or "
+                f"make them with simulate(freeze=False)."
             )
+        raise SimulationError(
+            f"freezegun was started inside the simulation, so user code sees {shown()} while "
+            f"it is {now}. Begin the simulation at that time "
+            f"instead: @pytest.mark.docket(start=...), or simulate(start=...)."
+        )
 
 
 class _Asking:

@@ -11,12 +11,15 @@ from docket_sim.events import (
     Superseded,
 )
 from docket_sim.execution import (
+    Cancelled,
     ExecutionState,
     Failed,
     Finish,
+    Outcome,
     Reason,
     Refused,
     Reschedule,
+    Succeeded,
 )
 from docket_sim.perform import Performed
 from docket_sim.store import Claim, Settled
@@ -27,7 +30,10 @@ def report(claim: Claim, performed: Performed, settled: Settled, now: datetime) 
     call, worker = claim.call, claim.worker
     match settled:
         case Settled.SUPERSEDED:
-            return Superseded(now, call, worker)
+            state = _came_to(performed.outcome)
+            failed = state is ExecutionState.FAILED
+            error = _error(performed.outcome) if failed else None
+            return Superseded(now, call, worker, state, error)
         case Settled.LOST:
             return LeaseLost(now, call, worker)
         case Settled.CANCELLED:
@@ -39,7 +45,7 @@ def report(claim: Claim, performed: Performed, settled: Settled, now: datetime) 
 def _applied(claim: Claim, performed: Performed, now: datetime) -> Event:
     call, worker = claim.call, claim.worker
     outcome, settlement = performed.outcome, performed.settlement
-    error = outcome.error if isinstance(outcome, Failed | Refused) else None
+    error = _error(outcome)
     timed_out = isinstance(outcome, Failed) and outcome.timed_out
     match settlement:
         case Finish(state=state):
@@ -48,6 +54,20 @@ def _applied(claim: Claim, performed: Performed, now: datetime) -> Event:
             return Retried(now, call, worker, error, when, timed_out)
         case Reschedule(reason=Reason.RELEASE, when=when) if error is not None:
             return Released(now, call, worker, error, when)
-        case Reschedule(when=when):
+        case Reschedule(when=when, arguments=arguments):
             state = ExecutionState.COMPLETED if error is None else ExecutionState.FAILED
-            return Finished(now, call, worker, state, error, timed_out, next_run=when)
+            return Finished(now, call, worker, state, error, timed_out, when, arguments)
+
+
+def _error(outcome: Outcome) -> BaseException | None:
+    return outcome.error if isinstance(outcome, Failed | Refused) else None
+
+
+def _came_to(outcome: Outcome) -> ExecutionState:
+    match outcome:
+        case Succeeded():
+            return ExecutionState.COMPLETED
+        case Cancelled() | Refused(elsewhere=True):
+            return ExecutionState.CANCELLED
+        case Failed() | Refused():
+            return ExecutionState.FAILED

@@ -5,6 +5,7 @@ Lines of this file are shown as `LINE`, since they move with each edit.
 
 import asyncio
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from textwrap import dedent
 
@@ -49,6 +50,13 @@ class Incomparable:
         return "<Incomparable>"
 
 
+@dataclass
+class Mail:
+    """No mapping."""
+
+    to: str
+
+
 class World:
     """A shop in a world: orders are charged, and a review is asked for a week later."""
 
@@ -77,6 +85,14 @@ async def review(order_id: int, note: str = "") -> None: ...
 
 
 async def other(item: object = None) -> None: ...
+
+
+async def send(mail: Mail) -> None: ...
+
+
+async def twice(docket: Docket = CurrentDocket()) -> None:
+    for number in (1, 2):
+        await docket.add(review, key="same")(number)
 
 
 async def part(number: int, docket: Docket = CurrentDocket()) -> None:
@@ -977,4 +993,358 @@ async def test_a_predicate_and_a_class(sim):
         """,
         sim.assert_scheduled,
         any_call(review, order_id=lambda order_id: order_id > 7, note=int),
+    )
+
+
+async def test_a_predicate_that_raises_where_nothing_is_expected(sim):
+    """What it raised is the message's cause, too."""
+    await sim.docket.add(send, key="k")(Mail("a"))
+    says(
+        """
+        whether send(mail=what the lambda (LINE) accepts, ...) is scheduled cannot be told: comparing them raised TypeError("'Mail' object is not subscriptable").
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          found     send(mail=Mail(to='a'))   due now
+                      mail: expected what the lambda (LINE) accepts, found Mail(to='a') (comparing them raised TypeError("'Mail' object is not subscriptable"))
+                      key k, scheduled at LINE
+        """,
+        sim.assert_not_scheduled,
+        any_call(send, mail=lambda mail: mail["to"] == "a"),
+    )
+
+
+async def test_a_predicate_for_a_key_that_raises(sim):
+    """What it raised is told beside the key."""
+    await charged(sim)
+    says(
+        """
+        review is scheduled, but under another key.
+
+          now       2030-01-01 00:00:03Z   (+3s since the start)
+          expected  review, key what the lambda (LINE) accepts
+          found     key 'review-7', expected what the lambda (LINE) accepts (comparing them raised TypeError('startswith first arg must be str or a tuple of str, not int'))
+                    due in 6d 23h 59m 57s, scheduled by charge(order_id=7), attempt 1, LINE
+          next due  review(order_id=7) in 6d 23h 59m 57s: sim.run_next() would run it
+        """,
+        sim.assert_scheduled,
+        review,
+        key=lambda key: key.startswith(7),
+    )
+
+
+async def test_a_predicate_for_an_error_that_raises(sim):
+    """What it raised is told beside the error."""
+    await charged(sim, failures=3)
+    sim.acknowledge_failures()
+    says(
+        """
+        charge failed, but with another error.
+
+          now       2030-01-01 00:00:03Z   (+3s since the start)
+          expected  charge, failed with what the lambda (LINE) accepts
+          found     ConnectionError: 503 (comparing them raised AttributeError("'ConnectionError' object has no attribute 'code'"))
+                    key order-7, scheduled at LINE
+          next due  nothing
+        """,
+        sim.assert_failed,
+        charge,
+        error=lambda error: error.code == 503,
+    )
+
+
+async def test_several_executions_were_retried(sim):
+    """How many there are, and not how often each was."""
+    await charged(sim, failures=2)
+    await sim.docket.add(charge, key="order-8")(8)
+    await sim.run_for("3s")
+    says(
+        """
+        2 executions of charge were retried twice, expected one.
+
+          now       2030-01-01 00:00:06Z   (+6s since the start)
+          found     charge(order_id=7)   completed at +2s, attempt 3, key order-7, scheduled at LINE
+                    charge(order_id=8)   completed at +5s, attempt 3, key order-8, scheduled at LINE
+          next due  review(order_id=7) in 6d 23h 59m 56s: sim.run_next() would run it
+          say       narrow it down: call(charge, ...), key=...
+        """,
+        sim.assert_retried,
+        charge,
+        times=2,
+    )
+
+
+async def test_several_executions_were_not_retried(sim):
+    """Or were, however often."""
+    for number in (7, 8):
+        await sim.docket.add(charge, key=f"order-{number}")(number)
+    await sim.run_due()
+    first = "2 executions of charge were not retried, expected one."
+    with pytest.raises(AssertionError) as caught:
+        sim.assert_retried(charge, times=0)
+    assert str(caught.value).splitlines()[0] == first
+    world.failures = 1
+    for number in (7, 8):
+        await sim.docket.add(charge, key=f"order-{number}")(number)
+    await sim.run_for("3s")
+    with pytest.raises(AssertionError) as caught:
+        sim.assert_retried(charge)
+    assert str(caught.value).splitlines()[0] == "2 executions of charge were retried, expected one."
+
+
+async def test_it_ran_before_another_call_was_dropped(sim):
+    """That the call was made again in vain is no news of the one that ran."""
+    await sim.docket.add(review, key="a")(1)
+    await sim.run_due()
+    await sim.docket.add(review, key="b")(2)
+    await sim.docket.add(review, key="b")(1)
+    says(
+        """
+        review(order_id=1) is not scheduled any more: it already ran.
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  review(order_id=1)
+          found     completed at +0s, attempt 1
+                    key a, scheduled at LINE
+          also      review(order_id=2)   due now, key b
+          next due  review(order_id=2) now: sim.run_due() would run it
+        """,
+        sim.assert_scheduled,
+        call(review, 1),
+    )
+
+
+async def test_another_key_than_that_of_the_dropped_call_is_expected(sim):
+    """Then it is not the one that is meant."""
+    await sim.docket.add(review, key="b")(2)
+    await sim.docket.add(review, key="b")(1)
+    says(
+        """
+        review is scheduled, but with other arguments.
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  review(order_id=1), key 'c'
+          found     review(order_id=2)   due now
+                    order_id: expected 1, found 2
+                    key b, scheduled at LINE
+          next due  review(order_id=2) now: sim.run_due() would run it
+        """,
+        sim.assert_scheduled,
+        call(review, 1),
+        key="c",
+    )
+
+
+class Opaque:
+    """Without an __eq__, and with a repr that is always the same."""
+
+    def __repr__(self):
+        return "<Opaque>"
+
+
+class Moody(Opaque):
+    """With an __eq__ that never holds."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return False
+
+
+@pytest.mark.docket(codec="pickle")
+async def test_values_that_look_alike_and_say_that_they_differ(sim):
+    """It is not for others to say why."""
+    await sim.docket.add(other, key="o")(Moody())
+    with pytest.raises(AssertionError) as caught:
+        sim.assert_scheduled(call(other, Moody()))
+    assert (
+        "item: expected <Opaque>, found <Opaque> (they look alike, but == says that they differ)"
+        in str(caught.value)
+    )
+
+
+@pytest.mark.docket(codec="pickle")
+async def test_values_that_look_alike(sim):
+    """It is said what makes them differ."""
+
+    class Text:
+        def __repr__(self):
+            return "'a'"
+
+    await sim.docket.add(other, key="o")(Opaque())
+    says(
+        """
+        other is scheduled, but with other arguments.
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  other(item=<Opaque>)
+          found     other(item=<Opaque>)   due now
+                    item: expected <Opaque>, found <Opaque> (another object, and Opaque has no __eq__ to compare by)
+                    key o, scheduled at LINE
+          next due  other(item=<Opaque>) now: sim.run_due() would run it
+        """,
+        sim.assert_scheduled,
+        call(other, Opaque()),
+    )
+    await sim.docket.replace(other, sim.clock.now(), "o")("a")
+    says(
+        """
+        other is scheduled, but with other arguments.
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  other(item='a'), key 'o'
+          found     other(item='a')   due now
+                    item: expected 'a', found 'a' (of another type: expected test_messages.test_values_that_look_alike.<locals>.Text, found builtins.str)
+                    key o, scheduled at LINE
+          also      other(item=<Opaque>)   replaced at +0s, key o
+          next due  other(item='a') now: sim.run_due() would run it
+        """,
+        sim.assert_scheduled,
+        call(other, Text()),
+        key="o",
+    )
+
+
+async def test_it_is_overdue(sim):
+    """By as much as the clock was moved without anything being run."""
+    await sim.docket.add(review, key="r")(1)
+    sim.clock.jump(timedelta(hours=1))
+    says(
+        """
+        review is scheduled, but for another time.
+
+          now       2030-01-01 01:00:00Z   (+1h since the start)
+          expected  due now         2030-01-01 01:00:00Z
+          found     overdue by 1h   2030-01-01 00:00:00Z
+                    key r, scheduled at LINE
+          next due  review(order_id=1) now: sim.run_due() would run it
+        """,
+        sim.assert_scheduled,
+        review,
+        due_in="0s",
+    )
+
+
+async def test_one_chain_where_several_are_expected(sim):
+    """One is singular."""
+    await charged(sim)
+    says(
+        """
+        1 chain is charge → review, expected 3.
+
+          now       2030-01-01 00:00:03Z   (+3s since the start)
+          found     charge(order_id=7) → review(order_id=7)
+        """,
+        sim.assert_chain,
+        charge,
+        review,
+        times=3,
+    )
+
+
+async def test_a_graph_with_a_child_that_was_dropped(sim):
+    """Two children are expected, and there is one."""
+    await sim.docket.add(twice, key="t")()
+    await sim.run_until_idle()
+    says(
+        """
+        twice() did not schedule review.
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  twice → review, review
+          found     twice()   completed at +0s, attempt 1
+                    ├─ review(order_id=1)   at once, completed at +0s, attempt 1, LINE
+                    └─ review(order_id=2)   dropped, its key 'same' was taken, LINE
+          next due  nothing
+        """,
+        sim.assert_graph,
+        {twice: [review, review]},
+    )
+
+
+async def test_a_graph_whose_parent_has_yet_to_begin(sim):
+    """That it schedules nothing is not known yet."""
+    await sim.docket.add(merge, key="m")()
+    says(
+        """
+        merge() did not begin, so nobody knows what it schedules.
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  merge → nothing
+          found     merge()   due now
+          next due  merge() now: sim.run_due() would run it
+        """,
+        sim.assert_graph,
+        {merge: []},
+    )
+
+
+async def test_it_happened_outside_of_a_recording(sim):
+    """That it did is said."""
+    with sim.recording() as rec:
+        await sim.docket.add(review, key="r")(1)
+    await sim.run_due()
+    says(
+        """
+        review ran, but not while it was recorded.
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  review
+          found     completed at +0s, attempt 1
+                    key r, scheduled at LINE
+          next due  nothing
+        """,
+        rec.assert_ran,
+        review,
+    )
+
+
+async def test_nothing_happened_in_a_recording(sim):
+    """Though something may have been scheduled before."""
+    await charged(sim)
+    with sim.recording() as rec:
+        pass
+    says(
+        """
+        review is not scheduled: nothing happened while it was recorded.
+
+          now       2030-01-01 00:00:03Z   (+3s since the start)
+          expected  review
+          next due  review(order_id=7) in 6d 23h 59m 57s: sim.run_next() would run it
+        """,
+        rec.assert_scheduled,
+        review,
+    )
+    says(
+        """
+        charge had no part in what was recorded.
+
+          now       2030-01-01 00:00:03Z   (+3s since the start)
+          expected  charge → review
+          found     nothing happened while it was recorded
+          next due  review(order_id=7) in 6d 23h 59m 57s: sim.run_next() would run it
+        """,
+        rec.assert_graph,
+        {charge: [review]},
+    )
+
+
+async def test_variadic_arguments(sim):
+    """What they collect is put in words one by one."""
+
+    async def many(*numbers: int, **options: str) -> None: ...
+
+    await sim.docket.add(many, key="m")(1, 2, a="x")
+    says(
+        """
+        many is scheduled, but with other arguments.
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  many(*numbers=(1, what the lambda (LINE) accepts), **options={'a': an instance of str})
+          found     many(*numbers=(1, 2), **options={'a': 'x'})   due now
+                    *numbers: expected (1, what the lambda (LINE) accepts), found (1, 2)
+                    key m, scheduled at LINE
+          next due  many(*numbers=(1, 2), **options={'a': 'x'}) now: sim.run_due() would run it
+        """,
+        sim.assert_scheduled,
+        call(many, 1, lambda n: n > 2, a=str),
     )

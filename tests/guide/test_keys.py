@@ -131,7 +131,7 @@ async def test_replace_of_a_running_key_waits_for_the_running_attempt_to_end(sim
 
 
 async def test_the_settlement_of_a_superseded_attempt_is_void(sim):
-    """It fails and would be retried, but its key stands for the replacement now."""
+    """It fails and would be retried, but its key stands for the replacement now: it has failed."""
     work = Work(takes=60, fails=1)
     await sim.docket.add(work.work, key="k")(1)
     await sim.run_for(timedelta(seconds=30))
@@ -139,6 +139,7 @@ async def test_the_settlement_of_a_superseded_attempt_is_void(sim):
 
     assert await sim.run_until_idle() == Tally(succeeded=1, superseded=1)
     assert work.log == ["1 began", "2 began", "2 ended"]
+    assert sim.assert_failed(work.work).arguments == {"n": 1}
 
 
 async def test_a_replacement_for_later_keeps_its_time(sim):

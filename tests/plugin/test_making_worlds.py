@@ -223,3 +223,21 @@ def test_a_fixture_called_sim_of_the_users_own_is_left_alone(run):
     result.stdout.fnmatch_lines(
         ["*test_marked has no effect*", "*requested an async fixture 'db', with no plugin*"]
     )
+
+
+def test_a_marker_with_a_value_that_no_world_can_be_made_of_is_refused(run):
+    """In words of its own, and not in those of what it breaks."""
+    result = run("""
+    @pytest.mark.docket(tasks=succeeds)
+    async def test_task(sim): ...
+
+    @pytest.mark.docket(concurrency="10")
+    async def test_concurrency(sim): ...
+
+    @pytest.mark.docket(allow_failures="false")
+    async def test_failures(sim): ...
+    """)
+    result.assert_outcomes(errors=3)
+    result.stdout.fnmatch_lines(["*tasks= is a list of tasks*write one task as tasks=[[]task]*"])
+    result.stdout.fnmatch_lines(["*concurrency= is a whole number, found '10'*"])
+    result.stdout.fnmatch_lines(["*allow_failures= is True or False, found 'false'*"])

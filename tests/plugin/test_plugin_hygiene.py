@@ -195,3 +195,33 @@ def test_worlds_inside_of_hypothesis_are_none_of_the_plugins_business(run):
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*FailedHealthCheck: *function-scoped fixture*'sim'*"])
+
+
+def test_an_override_in_a_fixtures_block_is_not_missed_by_a_test_that_did_not_pass(run):
+    """The block does not see how the test has ended; an unused one is told once, with a test."""
+    result = run("""
+    from docket_sim import Depends
+
+    def get_db(): ...
+
+    async def save(db=Depends(get_db)): ...
+
+    @pytest.fixture
+    def fake_db(sim):
+        sim.docket.register(save)
+        with sim.override(get_db, value="fake"):
+            yield
+
+    async def test_skips(sim, fake_db):
+        pytest.skip("not today")
+
+    async def test_fails(sim, fake_db):
+        assert False
+
+    async def test_does_not_use_it(sim, fake_db): ...
+
+    async def test_uses_it(sim, fake_db):
+        (await sim.perform(save)).result()
+    """)
+    result.assert_outcomes(skipped=1, failed=2, passed=1, errors=0)
+    assert result.stdout.str().count("UnusedOverride: an override was never used") == 1

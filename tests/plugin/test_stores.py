@@ -89,8 +89,10 @@ def test_the_first_event_that_differs_is_reported(run):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "the same test, on memory and on fakeredis, did not do the same. The first event that "
-            "differs is on memory",
+            (
+                "the same test, on memory and on fakeredis, did not do the same. The first event "
+                "that differs is on memory"
+            ),
             "*at +5s, second: nothing",
             "*there: scheduled succeeds(), attempt 1 (by test_shop.py:*)",
         ]

@@ -24,6 +24,7 @@ from .proxy import Proxy
 from .sentinel import SentinelPair
 from .server import RedisServer
 from .shared import shared_server
+from .tls import binary_with_tls
 from .waiting import wait_until
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "TlsMissing",
     "TookTooLong",
     "ToolMissing",
+    "binary_with_tls",
     "certificates",
     "find_binaries",
     "shared_server",

@@ -9,13 +9,17 @@ import pytest
 
 from docket_sim import (
     BlockingSleep,
+    CurrentDocket,
+    Docket,
     InjectedFailure,
     LeakedTasks,
     Perpetual,
     Retry,
     Tally,
+    TaskKey,
     UnfinishedWork,
     UnseenFailures,
+    call,
     simulate,
 )
 
@@ -274,3 +278,98 @@ def test_one_thing_that_was_left_behind_does_not_hide_another():
         sim.run(forget())
     kinds = [note.split(":")[0] for note in caught.value.__notes__]
     assert kinds == ["Besides, UnusedOverride", "Besides, UnfinishedWork", "Besides, LeakedTasks"]
+
+
+def test_each_failed_run_of_a_perpetual_is_looked_at_for_itself():
+    """That one of them was is no look at another, which failed with something else."""
+
+    async def moody(perpetual: Perpetual = Perpetual(every=HOUR), docket=CurrentDocket()):
+        raise (OSError if docket.now().hour == 0 else KeyError)("moody")
+
+    refused = pytest.raises(UnseenFailures, match="KeyError: 'moody'")
+    with refused as caught, simulate() as sim:
+        sim.run(sim.docket.add(moody)())
+        sim.run(sim.run_for(HOUR))
+        sim.assert_failed(moody, error=OSError)
+        assert [type(failure.error) for failure in sim.failures] == [KeyError]
+    assert "OSError" not in str(caught.value)
+
+
+async def test_what_get_result_raises_is_the_end_of_an_execution(sim):
+    """Earlier runs of a perpetual have failed on their own account."""
+
+    async def twice(perpetual: Perpetual = Perpetual(every=HOUR), docket=CurrentDocket()):
+        if docket.now().hour == 1:
+            perpetual.cancel()
+        raise (OSError if docket.now().hour == 0 else KeyError)("twice")
+
+    execution = await sim.docket.add(twice)()
+    await sim.run_until_idle()
+    with pytest.raises(KeyError):
+        await execution.get_result()
+    assert [type(failure.error) for failure in sim.acknowledge_failures()] == [OSError]
+
+
+async def gives_way(fail: bool, docket: Docket = CurrentDocket(), key: str = TaskKey()):
+    """Puts its successor in its own place, once."""
+    if docket.now().hour == 0:
+        await docket.replace(gives_way, docket.now() + HOUR, key)(fail)
+    if fail:
+        raise LookupError("no such order")
+
+
+def test_a_failure_after_the_key_was_replaced_is_seen(caplog):
+    """Nothing follows it, and the store knows nothing of it: so it is told, and logged."""
+    refused = pytest.raises(UnseenFailures, match="2 executions")
+    with refused as caught, simulate() as sim:
+        sim.run(sim.docket.add(gives_way, key="k")(fail=True))
+        assert sim.run(sim.run_until_idle()) == Tally(failed=1, superseded=1)
+        superseded = next(one for one in sim.timeline if one.what == "superseded")
+        assert superseded.details == "LookupError: no such order; nothing follows"
+    assert isinstance(caught.value.__cause__, LookupError)
+    errors = [one for one in caplog.records if one.name == "docket_sim" and one.exc_info]
+    assert [one.getMessage() for one in errors] == [
+        "superseded gives_way(fail=True) [k]: LookupError: no such order",
+        "failed gives_way(fail=True) [k]: LookupError: no such order",
+    ]
+
+
+async def test_a_failure_after_the_key_was_replaced_can_be_asserted(sim):
+    """Like any other; each is one of its own."""
+    await sim.docket.add(gives_way, key="k")(fail=True)
+    await sim.run_until_idle()
+    assert len(sim.assert_failed(gives_way, error=LookupError, times=2)) == 2
+    assert sim.failures == []
+
+
+async def test_a_body_that_ended_after_the_key_was_replaced_ran(sim):
+    """What it has done was done."""
+    await sim.docket.add(gives_way, key="k")(fail=False)
+    assert await sim.run_until_idle() == Tally(succeeded=1, superseded=1)
+    assert len(sim.assert_ran(gives_way, times=2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"allow_failures": "false"}, "allow_failures= is True or False, found 'false'"),
+        ({"allow_leaked_tasks": "no"}, "allow_leaked_tasks= is True or False, found 'no'"),
+        ({"freeze": None}, "freeze= is True or False, found None"),
+        ({"inline": 1}, "inline= is True or False, found 1"),
+        ({"execution_ttl": "15m"}, "execution_ttl= is a timedelta, found '15m'"),
+        ({"concurrency": "10"}, "concurrency= is a whole number, found '10'"),
+        ({"workers": 1.5}, "workers= is a whole number, found 1.5"),
+        ({"tasks": job}, "tasks= is a list of tasks, or a collection"),
+        ({"tasks": [call(job)]}, r"tasks= lists tasks, found job\(\): name the task's function"),
+    ],
+)
+def test_what_a_world_cannot_be_made_of_is_refused(wrong, message):
+    """A text for a flag would be true, whatever it says."""
+    with pytest.raises(TypeError, match=message):
+        simulate(**wrong)
+
+
+def test_results_are_not_kept_for_less_than_no_time():
+    """As a docket would refuse it."""
+    with pytest.raises(ValueError, match="execution_ttl= must not be negative"):
+        simulate(execution_ttl=-HOUR)

@@ -60,6 +60,15 @@ async def test_a_clock_frozen_on_top_is_found_out(sim):
     assert await sim.run_due() == Tally(succeeded=1)
 
 
+def test_two_worlds_at_a_time_are_left_in_turn():
+    """User code sees the time of the inner one; the outer one says whose."""
+    refused = pytest.raises(SimulationError, match="another simulation was entered after this one")
+    with simulate() as outer, simulate() as inner:
+        with refused:
+            outer.run(outer.run_due())
+        inner.run(inner.run_due())
+
+
 @freezegun.freeze_time("2025-05-05")
 def test_a_clock_that_was_frozen_before_is_covered():
     """Inside the world it is the world's time, and outside the other again."""

@@ -604,3 +604,37 @@ def test_a_jump_is_a_span_of_time_and_goes_forward(delta, error):
         with pytest.raises(error):
             sim.clock.jump(delta)
         assert (sim.clock.elapsed, sim.clock.jumps) == (timedelta(0), [])
+
+
+class Declined(Exception):
+    """An error that needs an argument."""
+
+    def __init__(self, code):
+        super().__init__(code)
+
+
+async def test_an_error_that_cannot_be_made_is_refused_when_it_is_asked_for(sim):
+    """In the attempt, it would be a TypeError in place of the error that is meant."""
+    for ask in (
+        lambda: sim.fail(plain, exc=Declined),
+        lambda: sim.fail(plain, exc=Declined, after_body=True),
+        lambda: sim.script(plain, [Takes(SECOND, then=Raises(Declined))]),
+    ):
+        with pytest.raises(
+            TypeError, match=r"Declined, which cannot: .*'code'.*: Declined\(\.\.\.\)"
+        ):
+            ask()
+    sim.fail(plain, exc=Declined(3))
+    assert (await sim.perform(plain)).outcome.error.args == (3,)
+
+
+async def test_a_parameter_of_the_task_is_not_taken_for_one_of_perform(sim):
+    """Where both have the name, the task's own goes by position."""
+
+    async def issue(key: str = "default", attempt: int = 0, cancel_after: str = "never"):
+        return f"{key}, {attempt}, {cancel_after}"
+
+    for given in ({"key": "brass"}, {"attempt": 2}, {"cancel_after": "1h"}):
+        with pytest.raises(TypeError, match="for itself, and issue has an argument of that name"):
+            await sim.perform(issue, **given)
+    assert (await sim.perform(issue, "brass", key="k")).result() == "brass, 0, never"

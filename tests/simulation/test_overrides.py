@@ -1,6 +1,7 @@
 """Overrides where they meet: wrappers, shared instances, annotations, workers, and misuse."""
 
 import asyncio
+import functools
 import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -662,9 +663,9 @@ def test_an_unused_override_is_reported_at_the_end_of_the_world_in_these_words()
     assert said == (
         "overrides were never used:\n"
         "  sim.override(get_db, value=1) at LINE: "
-        "task would use it, but did not run while it was in place\n"
+        "task would use it, but no attempt that needed it began meanwhile\n"
         "  sim.override(task, retry=Retry(attempts=2, delay=0:00:00)) at LINE: "
-        "task did not run while it was in place\n"
+        "task had no attempt that it concerns while it was in place\n"
         "  sim.override(task, body=lambda at LINE) at LINE: "
         "task had no attempt that it concerns while it was in place\n"
         "Take it away, or say unused_ok=True where it may stay unused."
@@ -674,7 +675,7 @@ def test_an_unused_override_is_reported_at_the_end_of_the_world_in_these_words()
 async def test_an_override_of_which_a_part_was_not_used_is_reported(sim):
     """The body was, and a newer retry took the place of this one."""
     with (
-        pytest.raises(UnusedOverride, match="charge did not run while it was in place"),
+        pytest.raises(UnusedOverride, match="charge had no attempt that it concerns"),
         sim.override(charge, body=lambda: 1, retry=Retry(attempts=2)),
         sim.override(charge, retry=Retry(attempts=3)),
     ):
@@ -814,3 +815,99 @@ def test_a_worker_in_production_follows_the_mapping():
 
     asyncio.run(service())
     assert (trace, len(made)) == ([True, True, True], 2)
+
+
+def test_an_override_that_was_taken_back_unused_is_reported():
+    """At the end, though it is in force no more."""
+    refused = pytest.raises(UnusedOverride, match="no attempt that needed it began meanwhile")
+    with refused as caught, simulate(tasks=[save]) as sim:
+        sim.override(get_db, value=1).restore()
+    assert "value=1" in str(caught.value)
+
+
+def test_an_override_whose_block_ends_after_the_check_is_reported_once():
+    """As that of a fixture's block does."""
+    refused = pytest.raises(UnusedOverride)
+    with simulate(tasks=[save]) as sim, sim.override(get_db, value=1), refused:
+        sim.check()
+
+
+async def test_a_value_whose_repr_raises_can_stand_in(sim):
+    """It hides nothing, also where something else goes wrong."""
+
+    class Unfriendly:
+        def __repr__(self):
+            raise RuntimeError("no repr")
+
+    stand_in = sim.override(get_repository, value=Unfriendly())
+    assert "value=<Unfriendly: repr() raised RuntimeError>" in repr(stand_in)
+    with pytest.raises(TypeError, match="must be a factory, found <Unfriendly"):
+        sim.override(get_db, Unfriendly())
+    with pytest.raises(TypeError, match="takes a Retry, found <Unfriendly"):
+        sim.override(charge, retry=Unfriendly())
+    await run(sim, save, 7)
+
+
+async def by_place(a, b, /, *rest, c=3, **extra):
+    """Has parameters of every kind."""
+
+
+@pytest.mark.parametrize(
+    ("fake", "expected"),
+    [
+        (lambda b, a: {"a": a, "b": b}, {"a": 1, "b": 2}),
+        (lambda a: a, 1),
+        (lambda b, /: b, 2),
+        (lambda c, *, b: (b, c), (2, 3)),
+        (lambda rest, extra: (rest, extra), ((4, 5), {"d": 6})),
+        (lambda *args, **kwargs: (args, kwargs), ((1, 2, 4, 5), {"d": 6})),
+        (lambda b, *args: (b, args), (2, (1, 4, 5))),
+        (lambda **kwargs: kwargs, {"a": 1, "b": 2, "d": 6}),
+        (lambda b, own=0, *args: (b, own, args), (2, 0, (1, 4, 5))),
+        (lambda d: d, 6),
+    ],
+    ids=range(10),
+)
+async def test_a_fake_body_is_given_what_it_names_whatever_the_place(sim, fake, expected):
+    """The places of a task's parameters are not those of the fake's."""
+    found = []
+    sim.override(by_place, body=functools.wraps(fake)(lambda *a, **k: found.append(fake(*a, **k))))
+    execution = await sim.docket.add(by_place)(1, 2, 4, 5, d=6)
+    await sim.run_until_idle()
+    assert await execution.get_result() is None
+    assert found == [expected]
+
+
+async def test_a_builtin_without_a_signature_is_given_everything(sim):
+    """By the names that the task has, as far as there are any."""
+    sim.override(charge, body=dict)
+    execution = await sim.docket.add(charge)(7)
+    await sim.run_until_idle()
+    assert await execution.get_result() == {"order_id": 7, "db": "db(settings)"}
+
+
+async def test_the_function_within_a_partial_is_another_dependency(sim):
+    """The task depends on the partial, which is what has to be named."""
+
+    def get(name):
+        return name
+
+    get_name = functools.partial(get, name="ada")
+
+    async def greet(name=Depends(get_name)):
+        return name
+
+    sim.docket.register(greet)
+    with pytest.raises(UnusedOverride, match=r"greet depends on another get: a partial of get \("):
+        sim.override(get, value="eve")
+    sim.override(get_name, value="eve")
+    assert (await sim.perform(greet)).result() == "eve"
+
+
+async def test_an_override_of_what_the_caller_gave_was_not_needed(sim):
+    """The task ran, but not with it."""
+    with (
+        pytest.raises(UnusedOverride, match="no attempt that needed it began meanwhile"),
+        sim.override(get_db, value="fake"),
+    ):
+        await run(sim, charge, 7, db="given")

@@ -247,10 +247,10 @@ def test_a_body_that_swallows_its_cancellation_does_not_keep_the_world_open(wait
 
 
 def python_unchecked(source):
-    """Run a script for a few seconds, and return what it printed until then."""
+    """Run a script, and return what it printed; a busy machine may take a while over it."""
     command = [sys.executable, "-c", textwrap.dedent(source)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=3, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except subprocess.TimeoutExpired:
-        return "still running after 3 s"
+        return "still running after 60 s"
     return done.stdout

@@ -283,3 +283,60 @@ async def test_keys_that_look_like_a_stores_own_are_safe(desk, key):
     await desk.submit("other")
     assert sorted(await desk.keys_claimed()) == sorted([key, "other"])
     assert (await desk.get(key)).call.key == key
+
+
+# Many at once.
+
+
+async def test_many_calls_are_accepted_each_on_its_own(desk):
+    """Those whose keys are free are scheduled, in their order; the others keep what they have."""
+    await desk.submit("b", after=60)
+    calls = [desk.call(key) for key in ("a", "b", "c", "a")]
+    answers = await desk.store.submit_many(calls, now=desk.now)
+    assert [answer.disposition for answer in answers] == [
+        Disposition.SCHEDULED,
+        Disposition.ALREADY_SCHEDULED,
+        Disposition.SCHEDULED,
+        Disposition.ALREADY_SCHEDULED,
+    ]
+    assert answers[1].record.call.when == desk.now + seconds(60)
+    assert await desk.keys_claimed() == ["a", "c"]
+
+
+async def test_many_calls_can_take_the_place_of_others(desk):
+    """As one replaces another, also within the same request."""
+    await desk.submit("a", after=60)
+    calls = [desk.call("a", after=30), desk.call("a", arguments=b"last")]
+    answers = await desk.store.submit_many(calls, now=desk.now, replace=True)
+    assert [answer.record.call.generation for answer in answers] == [2, 3]
+    [claim] = (await desk.claim()).claims
+    assert claim.call.arguments == b"last"
+    assert await desk.outstanding() == 1
+
+
+async def test_a_thousand_and_more_calls_go_out_as_they_came_in(desk):
+    """However a request is divided on its way."""
+    keys = [f"key-{number}" for number in range(2_345)]
+    await desk.store.submit_many([desk.call(key) for key in keys], now=desk.now)
+    assert await desk.outstanding() == len(keys)
+    claimed: list[str] = []
+    while page := await desk.keys_claimed(limit=700):
+        claimed += page
+    assert claimed == keys
+
+
+async def test_nothing_at_all_can_be_submitted(desk):
+    """An empty list is no error."""
+    assert list(await desk.store.submit_many([], now=desk.now)) == []
+
+
+async def test_clearing_stops_at_its_limit(desk):
+    """So that clearing a million can be shown as it goes, and nobody else waits for it to end."""
+    await desk.submit("runs")
+    await desk.claim_one()
+    for number in range(5):
+        await desk.submit(f"key-{number}", after=number)
+    assert len(await desk.store.clear(now=desk.now, limit=3)) == 3
+    assert len(await desk.store.clear(now=desk.now, limit=3)) == 2
+    assert len(await desk.store.clear(now=desk.now, limit=3)) == 0
+    assert await desk.outstanding() == 1

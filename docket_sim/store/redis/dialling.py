@@ -1,6 +1,7 @@
 """From a URL to connections: to one server, to whoever is master, or to the node with the slot."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from redis.crc import key_slot
 from redis.exceptions import RedisError
 
 from docket_sim.store.redis.line import Dial
+from docket_sim.store.redis.unhindered import unhindered
 
 PATIENCE = 10.0
 CONNECT_TIMEOUT = 5.0
@@ -231,13 +233,8 @@ def _cluster(parts: SplitResult, transport: str, routing_key: str) -> Address:
 
 def _dialled_by(url: str) -> tuple[_Line, float]:
     """How what `url` says is dialled, and how many seconds an answer may take."""
-    try:
-        options = cast("dict[str, Any]", dict(parse_url(url)))
-    except ValueError as error:
-        # Only this one of its messages is known to show nothing of what was given.
-        known = re.fullmatch(r"Invalid value for '\w+' in connection URL\.", str(error))
-        raise ValueError(f"the store's URL: {known[0]}" if known else _NO_DETAILS) from None
-    make = options.pop("connection_class", Connection)
+    options = _parsed(url)
+    make = unhindered(options.pop("connection_class", Connection))
     # `socket_timeout` bounds how long an answer may take, not how long a connection may idle.
     patience = options.pop("socket_timeout", None)
     if not options.get("path"):
@@ -251,26 +248,42 @@ def _dialled_by(url: str) -> tuple[_Line, float]:
         # Nothing is to be sent twice, and dialling again is the caller's decision.
         "retry": Retry(NoBackoff(), 0),
     }
-    try:
-        make(**options)
-    except TypeError as error:
-        name = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-        which = f"the option {name[1]!r}" if name else "an option"
-        raise ValueError(f"the store's URL: {which} is unknown") from None
-    except RedisError as error:
-        raise ValueError(f"the store's URL: {error}") from None
+    if wrong := _what_is_wrong(make, options):
+        raise ValueError(f"the store's URL: {wrong}")
     patience = PATIENCE if patience is None else float(patience)
     return _Line(make, options, patience), patience
 
 
-def _split(url: str) -> SplitResult:
+# Errors are raised anew, outside of their handlers: what they come from may show a password.
+
+
+def _parsed(url: str) -> dict[str, Any]:
     try:
+        return cast("dict[str, Any]", dict(parse_url(url)))
+    except ValueError as error:
+        # Only this one of its messages is known to show nothing of what was given.
+        known = re.fullmatch(r"Invalid value for '\w+' in connection URL\.", str(error))
+    raise ValueError(f"the store's URL: {known[0]}" if known else _NO_DETAILS)
+
+
+def _what_is_wrong(make: Callable[..., Any], options: dict[str, Any]) -> str | None:
+    try:
+        make(**options)
+    except TypeError as error:
+        name = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        return f"the option {name[1]!r} is unknown" if name else "an option is unknown"
+    except RedisError as error:
+        return str(error)
+    return None
+
+
+def _split(url: str) -> SplitResult:
+    parts = None
+    with contextlib.suppress(ValueError):
         parts = urlsplit(url)
-        misplaced = "@" in parts.path + parts.query
-    except ValueError:
-        raise ValueError(_NO_DETAILS) from None
-    lost = parts.scheme == "unix" and not parts.path
-    if misplaced or lost or parts.fragment:  # then that begins in the midst of a password
+    if parts is None or (parts.scheme == "unix" and not parts.path):
+        raise ValueError(_NO_DETAILS)
+    if "@" in parts.path + parts.query or parts.fragment:  # it begins in the midst of a password
         raise ValueError(_NO_DETAILS)
     return parts
 

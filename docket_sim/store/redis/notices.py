@@ -174,7 +174,8 @@ class Notices:
         while True:
             try:
                 self._connection = await self._dial()
-                self._away = False
+                self._away, self.pending = False, True
+                self._settled.clear()
                 self._asked, self._confirmed = set(), set()
                 await self._ask()
                 if again:
@@ -251,7 +252,10 @@ class Notices:
     async def _take(self, message: list[Any]) -> None:
         kind = bytes(message[0]).lower()
         if kind == b"message":
-            self._hand_on(message[1], message[2])
+            try:
+                self._hand_on(message[1], message[2])
+            except ValueError:  # anybody can publish anything
+                _logger.warning("ignored what is no notice: %r", bytes(message[2][:100]))
         elif kind == b"subscribe":
             self._confirmed.add(message[1])
             if message[1] == self._bell:

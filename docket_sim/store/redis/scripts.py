@@ -54,7 +54,7 @@ _ALWAYS = ("now", "ttl", "server_ttl")
 SUBMIT = Script("submit", *_ALWAYS, "sent", "*calls")
 CLAIM = Script("claim", *_ALWAYS, "worker", "limit", "lease")
 RENEW = Script("renew", *_ALWAYS, "lease", "*claims")
-SETTLE = Script("settle", *_ALWAYS, "*settlements")
+SETTLE = Script("settle", *_ALWAYS, "finishes", "*settlements")
 CANCEL = Script("cancel", *_ALWAYS, "key")
 CLEAR = Script("clear", *_ALWAYS, "limit")
 

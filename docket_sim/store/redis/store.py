@@ -15,7 +15,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from docket_sim.errors import StoreUnavailable
-from docket_sim.execution import Disposition, Reason, Record, Reschedule, Settlement, TaskCall
+from docket_sim.execution import (
+    Disposition,
+    Finish,
+    Reason,
+    Record,
+    Reschedule,
+    Settlement,
+    TaskCall,
+)
 from docket_sim.store.base import (
     Claim,
     Claimed,
@@ -30,6 +38,7 @@ from docket_sim.store.redis import scripts, wire
 from docket_sim.store.redis.dialling import Address
 from docket_sim.store.redis.gathering import Gathering
 from docket_sim.store.redis.line import Hold, Line, holds_nothing
+from docket_sim.store.redis.mending import MEND_FIRST, log_what_was_set_aside, mend
 from docket_sim.store.redis.notices import Notices
 
 _logger = logging.getLogger(__name__)
@@ -72,6 +81,7 @@ class RedisStore:
         self._scratch = scratch
         self._server_ttl = _server_ttl(execution_ttl, servers_clock=servers_clock)
         self._server_is_ahead = _ZERO
+        self._mending = asyncio.Lock()
         self._line = Line(address.dial, patience=address.patience, hold=hold)
         self.notices = Notices(
             address.dial,
@@ -254,13 +264,13 @@ class RedisStore:
     async def _send(self, script: scripts.Script, now: int | bytes, *arguments: Any) -> Any:
         always = (now, self._ttl, self._server_ttl)
         answer = await self._line.run(script, self._prefix, *always, *arguments)
-        aside = iter(answer[2])
-        for key, reason in zip(aside, aside, strict=True):
-            _logger.error(
-                "the execution %r was set aside, for a person to look at: %s",
-                wire.decoded(key),
-                wire.decoded(reason),
-            )
+        if answer == MEND_FIRST:
+            async with self._mending:
+                await mend(self._line, self._prefix)
+            answer = await self._line.run(script, self._prefix, *always, *arguments)
+        if answer == MEND_FIRST:
+            raise StoreUnavailable("somebody keeps writing over what the docket is kept in")
+        log_what_was_set_aside(answer[2])
         if answer[1] and not self._servers_clock:
             await self.notices.caught_up()
         return answer
@@ -291,13 +301,13 @@ class RedisStore:
     async def _send_settles(
         self, requests: Sequence[tuple[Claim, Settlement, datetime]]
     ) -> list[Settled]:
-        fields = [
-            part
-            for claim, settlement, _ in requests
-            for part in wire.settlement_fields(claim, settlement)
-        ]
-        answer = await self._send(scripts.SETTLE, self._now(requests[-1][2]), *fields)
-        return [wire.settled_of(letter) for letter in answer[3]]
+        # In the order of the script, and back.
+        order = sorted(range(len(requests)), key=lambda n: isinstance(requests[n][1], Reschedule))
+        fields = [part for n in order for part in wire.settlement_fields(*requests[n][:2])]
+        finishes = sum(isinstance(settlement, Finish) for _, settlement, _ in requests)
+        answer = await self._send(scripts.SETTLE, self._now(requests[-1][2]), finishes, *fields)
+        settled = dict(zip(order, map(wire.settled_of, answer[3]), strict=True))
+        return [settled[n] for n in range(len(requests))]
 
 
 def _submitted(call: TaskCall, answer: list[Any], now: datetime) -> Submitted:

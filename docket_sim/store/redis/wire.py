@@ -18,6 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST = datetime.max.replace(tzinfo=UTC)
 _LAST_MICROSECONDS = (_LAST - _EPOCH) // _MICROSECOND
+_FIRST_MICROSECONDS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 TICKET = 13  # digits, before the key in the members of the sorted sets
 WAITING, RUNNING, BLOCKED = b"w", b"r", b"b"
@@ -43,8 +44,9 @@ def microseconds(when: datetime) -> int:
 
 
 def instant(written: bytes) -> datetime:
-    """The instant that is so many microseconds after 1970; no later than the last there is."""
-    return _EPOCH + timedelta(microseconds=min(int(written), _LAST_MICROSECONDS))
+    """The instant that is so many microseconds after 1970; the nearest that there is."""
+    within = min(max(int(written), _FIRST_MICROSECONDS), _LAST_MICROSECONDS)
+    return _EPOCH + timedelta(microseconds=within)
 
 
 def duration(span: timedelta) -> int:
@@ -87,10 +89,10 @@ def settlement_fields(claim: Claim, settlement: Settlement) -> tuple[bytes | int
     if isinstance(settlement, Finish):
         letter = _LETTERS[settlement.state]
         if settlement.result is not None:
-            return (*head, letter, b"r", settlement.result, b"", b"", b"")
+            return (*head, letter, b"r", settlement.result)
         if settlement.error is not None:
-            return (*head, letter, b"e", settlement.error, b"", b"", b"")
-        return (*head, letter, b"", b"", b"", b"", b"")
+            return (*head, letter, b"e", settlement.error)
+        return (*head, letter, b"", b"")
     arguments = settlement.arguments
     return (
         *head,

@@ -6,21 +6,35 @@ limit = tonumber(limit)
 local expiry = whole(NOW + tonumber(lease))
 local claims = {}
 
+-- The execution that `member` of `set` stands for, or false when it stands for none; then it is dropped.
+local function fields_of(set, member)
+    local key, reported = key_of(member), #aside
+    local fields = read(key, unpack(CALL))
+    if not fields then
+        drop(set, member)
+        if #aside == reported then
+            report_aside(key, 'it has an entry, and nothing else')
+        end
+        return false
+    end
+    return is_entry(set, member, key, fields) and fields
+end
+
 -- End what nobody is to take over, and return the rest: {when, fence, member}, the longest due first.
 local function expired()
     local found = {}
     for _, set in ipairs({ LEASED, VOID }) do
         for _, member in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1000)) do
             local key = key_of(member)
-            local fields = read(key, 'w')
-            if not fields then
-                drop(set, member)
-            elseif fields[STATE] ~= 'r' then
+            local fields = fields_of(set, member)
+            if fields and fields[STATE] ~= 'r' then
                 end_superseded(key, fields)
-            elseif fields[CANCELLED] then
+            elseif fields and fields[CANCELLED] then
                 finish(key, fields, 'x')
-            else
-                found[#found + 1] = { tonumber(fields[7]) or 0, tonumber(fields[FENCE]) or 0, member }
+            elseif fields then
+                local when = is_time(fields[WHEN]) and tonumber(fields[WHEN]) or 0
+                local fence = is_count(fields[FENCE]) and tonumber(fields[FENCE]) or 0
+                found[#found + 1] = { when, fence, member }
             end
         end
     end
@@ -33,31 +47,36 @@ local function expired()
     return found
 end
 
-local function take(member)
+-- Whether Python can read and write it: a foreign hand may have used bytes that are no UTF-8.
+local function is_text(key)
+    if not string.find(key, '[\128-\255]') then
+        return true
+    end
+    local rest = string.gsub(key, '[\194-\223][\128-\191]', '-')
+    rest = string.gsub(rest, '[\224-\239][\128-\191][\128-\191]', '-')
+    rest = string.gsub(rest, '[\240-\244][\128-\191][\128-\191][\128-\191]', '-')
+    return not string.find(rest, '[\128-\255]')
+end
+
+local function take(set, member)
     local key = key_of(member)
-    local fields = redis.pcall('HMGET', of_key(key), 't', 'a', 'w', 'g', 'n', 'p', 'm', 'd')
-    if fields.err then
-        set_aside(key, 'its key holds something else than a hash')
+    local fields = fields_of(set, member)
+    if not fields then
         return
     end
-    local task, arguments, when, generation = unpack(fields, 1, 4)
-    local attempt, delivery = fields[5] or '1', tonumber(fields[8] or '0')
-    local numbers = tonumber(when) and tonumber(generation) and tonumber(attempt) and delivery
-    if not (task and arguments and when and generation and numbers) then
-        set_aside(key, 'fields are missing, or are no numbers')
+    drop(set, member)
+    if not (is_call(fields) and is_text(key)) then
+        set_aside(key, 'fields are missing, or are no numbers; or its key is no text')
         return
     end
     local fence = whole(take_number())
-    delivery = whole(delivery + 1)
-    redis.call(
-        'HSET', of_key(key),
-        's', 'r', 'f', fence, 'd', delivery, 'k', worker, 'b', now, 'q', string.sub(member, 1, TICKET)
-    )
+    local delivery = whole(tonumber(fields[DELIVERY] or '0') + 1)
+    redis.call('HSET', of_key(key), 's', 'r', 'f', fence, 'd', delivery, 'k', worker, 'b', now)
     put(LEASED, expiry, member)
     changed(key)
     claims[#claims + 1] = {
-        key, task, arguments, when, attempt, generation, fields[6] or '', fields[7] or '', delivery,
-        fence,
+        key, fields[TASK], fields[ARGUMENTS], fields[WHEN], fields[ATTEMPT] or '1',
+        fields[GENERATION], fields[CAUSE] or '', fields[CAUSE_ATTEMPT] or '', delivery, fence,
     }
 end
 
@@ -67,11 +86,9 @@ local function claim(takeovers, waiting)
         local over = takeovers[i]
         if over and (j > #waiting or tonumber(waiting[j + 1]) >= over[1]) then
             i = i + 1
-            drop(LEASED, over[3])
-            take(over[3])
+            take(LEASED, over[3])
         else
-            drop(DUE, waiting[j])
-            take(waiting[j])
+            take(DUE, waiting[j])
             j = j + 2
         end
     end
@@ -80,22 +97,25 @@ end
 -- Read from the execution itself: a score is a double, which is too coarse after the year 2255.
 local function first_due()
     while true do
-        local member = redis.call('ZRANGE', DUE, 0, 0)[1]
+        local member, score = unpack(redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES'))
         if not member then
             return ''
         end
-        local fields = read(key_of(member), 'w')
-        if fields and tonumber(fields[7]) then
-            return fields[7]
+        local fields = fields_of(DUE, member)
+        if fields and is_call(fields) then
+            local is_late = tonumber(fields[WHEN]) <= NOW and tonumber(score) > NOW
+            return is_late and whole(score) or fields[WHEN]
+        elseif fields then
+            drop(DUE, member)
+            set_aside(key_of(member), 'fields are missing, or are no numbers')
         end
-        set_aside(key_of(member), 'it has no due time')
-        redis.call('ZREM', DUE, member)
+        make_changes()
     end
 end
 
 local function first(set)
     local score = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
-    return score and tonumber(score) or math.huge
+    return score and math.max(0, tonumber(score)) or math.huge
 end
 
 forget(1000)

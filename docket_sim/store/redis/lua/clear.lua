@@ -11,7 +11,7 @@ local function cancel(set, member, state)
     local fields = read(key)
     if not fields then
         drop(set, member)
-    elseif fields[STATE] == state then
+    elseif is_entry(set, member, key, fields) and fields[STATE] == state then
         cleared[#cleared + 1] = key
         cleared[#cleared + 1] = redis.call('HGETALL', of_key(key))
         finish(key, fields, 'x')

@@ -20,6 +20,13 @@ local TICKET = 13 -- digits
 local FINISHED = { c = true, f = true, x = true }
 local ASIDE_SECONDS = 7 * 24 * 3600
 
+-- Asked for first, since what a script has done before an error stays done.
+for _, set in ipairs({ DUE, LEASED, VOID, KEPT }) do
+    if type(redis.pcall('ZCARD', set)) == 'table' then
+        return { 'mend' }
+    end
+end
+
 if now == '' then
     local time = redis.call('TIME')
     now = string.format('%.0f', time[1] * 1000000 + time[2])
@@ -30,6 +37,15 @@ local function whole(number)
     return string.format('%.0f', number)
 end
 
+-- Whole numbers as Python reads them; tonumber() also takes 0x10, 1e3 and inf.
+local function is_time(text)
+    return text and #text < 19 and string.find(text, '^%-?%d+$')
+end
+
+local function is_count(text)
+    return text and #text < 16 and string.find(text, '^%d+$')
+end
+
 local function of_key(key)
     return PREFIX .. 'x:' .. key
 end
@@ -38,11 +54,32 @@ local function key_of(member)
     return string.sub(member, TICKET + 1)
 end
 
+-- What a foreign hand has left in place of an execution is kept beside, for a person to look at. Keys,
+-- or false for what is the docket's own, and reasons in turn.
+local aside = {}
+
+local function report_aside(key, reason)
+    aside[#aside + 1] = key
+    aside[#aside + 1] = reason
+end
+
+local function on_meta(command, ...)
+    local answer = redis.pcall(command, META, ...)
+    if type(answer) == 'table' and answer.err then
+        report_aside(false, 'it was of another type, or held no number, and begins anew')
+        redis.call('RENAME', META, PREFIX .. 'aside-meta')
+        redis.call('EXPIRE', PREFIX .. 'aside-meta', ASIDE_SECONDS)
+        redis.call('HSET', META, 'c', whole(math.floor(NOW / 1000))) -- fences that were not before
+        return redis.call(command, META, ...)
+    end
+    return answer
+end
+
 -- Fences and tickets are numbers that no other claim or entry of this docket has.
 local next_number, last_number = 1, 0
 
 local function reserve(count)
-    last_number = redis.call('HINCRBY', META, 'c', count)
+    last_number = on_meta('HINCRBY', 'c', count)
     next_number = last_number - count + 1
 end
 
@@ -115,7 +152,7 @@ local notices = 0
 
 local function armed_until()
     if bell == nil then
-        bell = tonumber(redis.call('HGET', META, 'b') or 'inf') or math.huge
+        bell = tonumber(on_meta('HGET', 'b') or 'inf') or math.huge
     end
     return bell
 end
@@ -123,7 +160,7 @@ end
 -- Listeners that were told of an instant look at the store then, and arm the bell anew.
 local function arm(instant)
     bell = instant
-    redis.call('HSET', META, 'b', instant == math.huge and 'inf' or whole(instant))
+    on_meta('HSET', 'b', instant == math.huge and 'inf' or whole(instant))
 end
 
 local function tell(notice)
@@ -160,9 +197,6 @@ local function outstanding()
     return redis.call('ZCARD', DUE) + redis.call('ZCARD', LEASED)
 end
 
--- What a foreign hand has left in place of an execution is kept beside, for a person to look at.
-local aside = {}
-
 local function set_aside(key, reason)
     local place = PREFIX .. 'aside:' .. key
     if redis.call('EXISTS', of_key(key)) == 1 then
@@ -170,11 +204,11 @@ local function set_aside(key, reason)
         redis.call('EXPIRE', place, ASIDE_SECONDS)
     end
     drop(KEPT, key)
-    aside[#aside + 1] = key
-    aside[#aside + 1] = reason
+    report_aside(key, reason)
 end
 
 local STATE, FORGET_AT, FENCE, TICKET_OF, GENERATION, CANCELLED = 1, 2, 3, 4, 5, 6
+local HOMES = { w = DUE, r = LEASED, b = LEASED } -- where an execution stands, by its state
 
 -- The state of an execution, when it is to be forgotten, and its fields f, q, g, c and those asked
 -- for, with false for what it has not; or false when there is none, or none that can be read.
@@ -185,7 +219,10 @@ local function read(key, ...)
         return false
     end
     local state = fields[STATE]
-    if not state then
+    if not HOMES[state] and not FINISHED[state] then
+        if state or fields[GENERATION] or fields[TICKET_OF] then
+            set_aside(key, 'it is in no state that there is')
+        end
         return false
     end
     if FINISHED[state] and fields[FORGET_AT] and (tonumber(fields[FORGET_AT]) or 0) <= NOW then
@@ -203,6 +240,34 @@ end
 
 local function member_of(key, fields)
     return (fields[TICKET_OF] or '') .. key
+end
+
+-- The fields of a call, as they are asked for of read(), and whether a worker can use them.
+local CALL = { 't', 'a', 'w', 'n', 'p', 'm', 'd' }
+local TASK, ARGUMENTS, WHEN, ATTEMPT, CAUSE, CAUSE_ATTEMPT, DELIVERY = 7, 8, 9, 10, 11, 12, 13
+
+local function is_call(fields)
+    return fields[TASK] and fields[ARGUMENTS] and is_time(fields[WHEN])
+        and is_count(fields[GENERATION]) and is_count(fields[ATTEMPT] or '1')
+        and is_count(fields[DELIVERY] or '0')
+        and (not fields[CAUSE] or is_count(fields[CAUSE_ATTEMPT]))
+end
+
+-- Whether `member` of `set` is the entry of its execution, or one that a foreign hand has left: that
+-- is dropped. An execution without an entry would never end.
+local function is_entry(set, member, key, fields)
+    local state = fields[STATE]
+    local home = HOMES[state] or fields[FENCE] and VOID
+    local own = member_of(key, fields)
+    if set == home and member == own then
+        return true
+    end
+    drop(set, member)
+    make_changes()
+    if HOMES[state] and not redis.call('ZSCORE', home, own) then
+        set_aside(key, 'it has no entry where one of its state has it')
+    end
+    return false
 end
 
 local function forget(limit)
@@ -275,7 +340,8 @@ end
 local function end_superseded(key, fields)
     drop(leases_of(fields), member_of(key, fields))
     if fields[STATE] == 'b' then
-        wait(key, redis.call('HGET', of_key(key), 'w') or now, { 'f', '', 'c', '' })
+        local when = redis.call('HGET', of_key(key), 'w')
+        wait(key, is_time(when) and when or now, { 'f', '', 'c', '' })
         changed(key)
     else
         keep(key, { 'f', '', 'c', '' })

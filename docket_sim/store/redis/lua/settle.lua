@@ -1,7 +1,8 @@
--- settle(now, ttl, server_ttl, *settlements)
+-- settle(now, ttl, server_ttl, finishes, *settlements)
 --
--- Each settlement: key, fence, generation, then either a final state, `r`, `e` or nothing, and its
--- bytes, or `w`, when, attempt, 1 to keep the count of deliveries, 1 for new arguments, and those.
+-- First so many that end an execution: key, fence, generation, final state, then `r`, `e` or nothing,
+-- and its bytes. Then those after which it goes on: key, fence, generation, `w`, when, attempt, 1 to
+-- keep the count of deliveries, 1 for new arguments, and those.
 -- Answers each with one letter: applied, superseded, cancelled, lost.
 
 local function reschedule(key, fields, when, attempt, same_delivery, changes_arguments, arguments)
@@ -40,7 +41,11 @@ local function settle(key, fence, generation, state, ...)
 end
 
 local answers = {}
-for i = REST, #ARGV, 9 do
+local rest = REST + 6 * finishes
+for i = REST, rest - 1, 6 do
+    answers[#answers + 1] = settle(unpack(ARGV, i, i + 5))
+end
+for i = rest, #ARGV, 9 do
     answers[#answers + 1] = settle(unpack(ARGV, i, i + 8))
 end
 return answered(answers)

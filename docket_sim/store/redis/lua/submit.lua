@@ -31,11 +31,16 @@ end
 local function submit(key, task, arguments, when, attempt, cause, cause_attempt, replace)
     local fields = read(key)
     if fields and not FINISHED[fields[STATE]] and replace ~= '1' then
-        return redis.call('HGETALL', of_key(key))
+        if is_call(read(key, unpack(CALL))) then
+            return redis.call('HGETALL', of_key(key))
+        end
+        drop(HOMES[fields[STATE]], member_of(key, fields))
+        set_aside(key, 'fields are missing, or are no numbers')
+        fields = false
     end
     local generation = 1
     if fields then
-        generation = (tonumber(fields[GENERATION]) or 0) + 1
+        generation = (is_count(fields[GENERATION]) and tonumber(fields[GENERATION]) or 0) + 1
         take_place(key, fields)
     else
         drop(KEPT, key) -- the server may have expired the execution before its entry there
