@@ -5,17 +5,18 @@ then: for ever, when the other side has stopped reading. Here, whoever asks wait
 alone, and no longer than an answer may take.
 """
 
-import sys
 from typing import Any, cast
 
 from redis.asyncio.connection import AbstractConnection
+
+_NEVER_FULL = 2**30  # bytes; some loops take no more than a C int
 
 
 class _Unhindered(AbstractConnection):
     async def _connect(self) -> None:
         await cast("Any", super())._connect()
         assert self._writer is not None, "it is connected"
-        self._writer.transport.set_write_buffer_limits(high=sys.maxsize)
+        self._writer.transport.set_write_buffer_limits(high=_NEVER_FULL)
 
     async def disconnect(self, nowait: bool = False, *args: Any, **options: Any) -> None:
         if nowait and self._writer is not None:
