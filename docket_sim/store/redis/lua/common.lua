@@ -20,9 +20,15 @@ local TICKET = 13 -- digits
 local FINISHED = { c = true, f = true, x = true }
 local ASIDE_SECONDS = 7 * 24 * 3600
 
+-- Whether a command was refused for this reason. Others are not for a script to deal with: a server
+-- whose memory is full, or that has lost its replicas, will work again.
+local function is_refused(answer, reason)
+    return type(answer) == 'table' and answer.err and string.find(answer.err, reason, 1, true)
+end
+
 -- Asked for first, since what a script has done before an error stays done.
 for _, set in ipairs({ DUE, LEASED, VOID, KEPT }) do
-    if type(redis.pcall('ZCARD', set)) == 'table' then
+    if is_refused(redis.pcall('ZCARD', set), 'WRONGTYPE ') then
         return { 'mend' }
     end
 end
@@ -65,14 +71,14 @@ end
 
 local function on_meta(command, ...)
     local answer = redis.pcall(command, META, ...)
-    if type(answer) == 'table' and answer.err then
+    if is_refused(answer, 'WRONGTYPE ') or is_refused(answer, 'not an integer') then
         report_aside(false, 'it was of another type, or held no number, and begins anew')
         redis.call('RENAME', META, PREFIX .. 'aside-meta')
         redis.call('EXPIRE', PREFIX .. 'aside-meta', ASIDE_SECONDS)
         redis.call('HSET', META, 'c', whole(math.floor(NOW / 1000))) -- fences that were not before
         return redis.call(command, META, ...)
     end
-    return answer
+    return is_refused(answer, '') and redis.call(command, META, ...) or answer
 end
 
 -- Fences and tickets are numbers that no other claim or entry of this docket has.
@@ -214,9 +220,11 @@ local HOMES = { w = DUE, r = LEASED, b = LEASED } -- where an execution stands, 
 -- for, with false for what it has not; or false when there is none, or none that can be read.
 local function read(key, ...)
     local fields = redis.pcall('HMGET', of_key(key), 's', 'o', 'f', 'q', 'g', 'c', ...)
-    if fields.err then
+    if is_refused(fields, 'WRONGTYPE ') then
         set_aside(key, 'its key holds something else than a hash')
         return false
+    elseif fields.err then
+        redis.call('HMGET', of_key(key), 's') -- refused, and so the script is
     end
     local state = fields[STATE]
     if not HOMES[state] and not FINISHED[state] then
