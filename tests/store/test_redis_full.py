@@ -25,7 +25,7 @@ def test_fences_go_on_after_the_server_was_full():
         [claim] = (await store.claim("ann", limit=5, lease=LEASE, now=now)).claims
         before = client.hgetall("docket-sim:{full}:meta")
         client.config_set("maxmemory", 1)
-        with pytest.raises(StoreUnavailable, match="OOM|maxmemory"):
+        with pytest.raises(StoreUnavailable, match=r"OOM|maxmemory"):
             await store.submit(TaskCall("b", "charge", b"{}", now), now=now)
         client.config_set("maxmemory", 0)
         assert client.hgetall("docket-sim:{full}:meta") == before
