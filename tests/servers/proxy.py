@@ -258,8 +258,8 @@ class Proxy:
             server = await asyncio.open_connection(HOST, self._target_port)
             passage = self._passages[task] = Passage((reader, writer), server, self._conditions)
             await passage.run()
-        except OSError:
-            pass  # the server is down, so the client sees a reset
+        except (OSError, asyncio.CancelledError):
+            pass  # the server is down, so the client sees a reset; or this was cut
         finally:
             del self._passages[task]
             reset(writer)
