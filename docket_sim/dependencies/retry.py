@@ -173,9 +173,10 @@ class ExponentialRetry(Retry):
         return min(self.maximum_delay, self.minimum_delay * factor)
 
     def __repr__(self) -> str:
+        jitter = f", jitter={self.jitter:g}" if self.jitter else ""
         return (
             f"{type(self).__name__}(attempts={self.attempts}, minimum_delay={self.minimum_delay}, "
-            f"maximum_delay={self.maximum_delay})"
+            f"maximum_delay={self.maximum_delay}{jitter})"
         )
 
 

@@ -89,3 +89,11 @@ class NoChance(Entropy):
 
     def random(self) -> float:
         raise AssertionError("chance was asked, though there is no jitter")
+
+
+def test_its_repr_tells_the_jitter_where_there_is_some():
+    """Messages show policies: two that behave differently should not read the same."""
+    assert repr(ExponentialRetry(attempts=2)) == (
+        "ExponentialRetry(attempts=2, minimum_delay=0:00:01, maximum_delay=0:01:04)"
+    )
+    assert repr(ExponentialRetry(jitter=0.25)).endswith("maximum_delay=0:01:04, jitter=0.25)")
