@@ -2,7 +2,7 @@
 
 The rooms, from the ground up; each imports only from its own floor and below:
 
-    8  cli pytest_docket                                            the doors of operators and tests
+    8  cli, strategies, pytest_docket                               the doors of operators and tests
     7  simulation, assertions                                       the laboratory
     6  worker                                                       claims, performs, settles
     5  docket, lookup, logs                                         schedules, looks up, logs

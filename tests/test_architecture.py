@@ -29,6 +29,7 @@ FLOORS = {
     "simulation": 7,
     "assertions": 7,
     "cli": 8,
+    "strategies": 8,
     "pytest_docket": 8,
 }
 # A dependency may ask for the docket and the worker that run it, so these files name them; in
