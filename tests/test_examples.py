@@ -76,7 +76,13 @@ def test_the_examples_own_tests_pass():
     assert "3 passed" in report
 
 
+def test_the_examples_own_property_tests_pass():
+    """`examples/test_retry_policy.py` is how a user tests a policy of their own."""
+    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_retry_policy.py")
+    assert "3 passed" in report
+
+
 def test_no_example_is_forgotten():
     """A new example has to be listed here."""
     names = {file.stem for file in EXAMPLES.glob("*.py")}
-    assert names == {*PRINTED, "story", "test_shop"}
+    assert names == {*PRINTED, "story", "test_retry_policy", "test_shop"}
