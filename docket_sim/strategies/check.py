@@ -59,7 +59,7 @@ def check_retry_policy(
     reported, as a value and as a run.
     These must hold, in this order:
 
-    - `decides`: it raises nothing, not after attempt 10,000 either.
+    - `decides`: it raises nothing, not after attempt 10,000 either, and no delay is negative.
     - `independent`: executions that go through the same wait equally long. One instance serves them
       all, so a policy must keep nothing of an attempt in itself, and take its chances from the
       `entropy` that it is given.
@@ -91,7 +91,8 @@ def check_retry_policy(
     Raises:
         AssertionError: a property does not hold. The message names it and says what was expected,
             what was found, and what the run was.
-        TypeError: `policy` is neither a `Retry` nor a strategy of them.
+        TypeError: `policy` is neither a `Retry` nor a strategy of them, or cannot be copied.
+        SimulationError: it was called on a running event loop, as in an async test.
         ValueError: a jitter outside of 0 to 1, a budget below 1, a negative duration, no errors.
     """
     __tracebackhide__ = True
@@ -126,10 +127,22 @@ def check_retry_policy(
 
 def _policies(policy: object) -> SearchStrategy[Retry]:
     if isinstance(policy, Retry):
+        _refuse_uncopyable(policy)
         return st.just(policy).map(copy.deepcopy)
     if isinstance(policy, SearchStrategy):
         return cast("SearchStrategy[Retry]", policy)
     raise TypeError(f"expected a Retry, or a strategy of them, found {policy!r}")
+
+
+def _refuse_uncopyable(policy: Retry) -> None:
+    try:
+        copy.deepcopy(policy)
+    except Exception as error:
+        raise TypeError(
+            f"expected a policy that can be copied, so that no script sees what another has left "
+            f"in it, found one that cannot: {error}. Give a strategy that makes one: "
+            f"st.builds({type(policy).__name__}, ...)"
+        ) from error
 
 
 @st.composite

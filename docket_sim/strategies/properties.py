@@ -16,7 +16,7 @@ _ROUNDING = timedelta(microseconds=1)  # a fraction of a delay is rounded to a w
 class RetryProperty(Enum):
     """The properties by name, in the order in which they are looked at; the value is a sentence."""
 
-    DECIDES = "the policy decides, and does not raise"
+    DECIDES = "the policy decides on a delay of 0 or more, and does not raise"
     INDEPENDENT = "executions with the same failures and chances wait equally long"
     ENDS_ON_SUCCESS = "an attempt that succeeds is the last"
     BUDGET = "there are no more attempts than the budget allows"
@@ -67,7 +67,7 @@ class Violation:
 def violations(terms: Terms, seen: Seen) -> Iterator[Violation]:
     """Everything that a trial has shown to be broken, the most basic first."""
     for run in (*seen.twins, seen.other):
-        yield from _raised(terms, run)
+        yield from _undecided(terms, run)
     yield from _dependent(seen)
     for check in _OF_EACH_RUN:
         for run in (seen.twins[0], seen.other):
@@ -75,16 +75,16 @@ def violations(terms: Terms, seen: Seen) -> Iterator[Violation]:
     yield from _jittery(terms, seen)
 
 
-def _raised(terms: Terms, run: Run) -> Iterator[Violation]:
+def _undecided(terms: Terms, run: Run) -> Iterator[Violation]:
+    decision = RetryProperty.DECIDES
     for one in (*run.tries, *run.edges):
         scripted = one.decided is not None and isinstance(one.error, terms.expected_errors)
         if one.error is not None and not scripted:
-            yield Violation(
-                RetryProperty.DECIDES,
-                f"a decision about attempt {one.number}",
-                f"it raised {error_text(one.error)}",
-                (run,),
-            )
+            raised = f"it raised {error_text(one.error)}"
+            yield Violation(decision, f"a decision about attempt {one.number}", raised, (run,))
+        elif one.decided is not None and one.decided < timedelta(0):
+            found = short(one.decided)
+            yield Violation(decision, f"0s or more after attempt {one.number}", found, (run,))
 
 
 def _dependent(seen: Seen) -> Iterator[Violation]:

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+import threading
 from datetime import timedelta
 
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
-from docket_sim import ExponentialRetry, Reason, Reschedule, Retry
+from docket_sim import ExponentialRetry, Reason, Reschedule, Retry, SimulationError
 from docket_sim.strategies import RetryProperty, check_retry_policy, retry_policies
 from docket_sim.strategies.properties import Terms, violations
 from docket_sim.strategies.trial import Trial, put_through
@@ -88,6 +89,21 @@ class Overflowing(ExponentialRetry):
 
     def delay_after(self, attempt, entropy):
         return min(self.maximum_delay, self.minimum_delay * 2 ** (attempt - 1))
+
+
+class Negative(Retry):
+    """Subtracts too much."""
+
+    def delay_after(self, attempt, entropy):
+        return 3 * SECOND - 2 * SECOND * attempt
+
+
+class Locking(Retry):
+    """Holds what cannot be copied."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.lock = threading.Lock()
 
 
 class Counting(Retry):
@@ -200,6 +216,7 @@ class Secretive(Retry):
 BROKEN = [
     (Raising(attempts=8), {}, "decides"),
     (Overflowing(attempts=None), {}, "decides"),
+    (Negative(attempts=4), {}, "decides"),
     (Counting(attempts=4), {}, "independent"),
     (Unrepeatable(attempts=4), {"jitter": 1.0}, "independent"),
     (Hedging(attempts=3), {}, "ends_on_success"),
@@ -293,6 +310,17 @@ def test_the_instance_is_left_as_it_was():
     assert policy.failures == 0
 
 
+def test_what_cannot_be_copied_is_made_by_a_strategy():
+    """A fresh one for each script."""
+    check_retry_policy(st.builds(Locking, st.just(3)), settings=searching)
+
+
+async def test_inside_of_a_simulation_there_is_no_room_for_another(sim):
+    """The error says so, instead of a policy that seems to be broken."""
+    with pytest.raises(SimulationError, match="inside a running one"):
+        check_retry_policy(Retry(attempts=3))
+
+
 def test_hypothesis_can_be_told_how_long_to_search():
     """With its own settings."""
     tried = []
@@ -328,6 +356,7 @@ def test_a_trial_shows_each_attempt():
     ("make", "error", "message"),
     [
         (lambda: check_retry_policy(7), TypeError, "a Retry, or a strategy of them, found 7"),
+        (lambda: check_retry_policy(Locking()), TypeError, r"st\.builds\(Locking, \.\.\.\)"),
         (lambda: check_retry_policy(st.just(7)), TypeError, "one of them is 7"),
         (lambda: check_retry_policy(Retry(), attempts=0), ValueError, "at least 1"),
         (lambda: check_retry_policy(Retry(), jitter=2), ValueError, "from 0 to 1, found 2"),
