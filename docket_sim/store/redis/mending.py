@@ -22,6 +22,8 @@ _PAGE = 500  # executions that are looked at together
 _ANEW_SECONDS = 3600
 _ASIDE_SECONDS = 7 * 24 * 3600
 _LEASE = 60_000_000  # microseconds: by then, a worker that lives has renewed what it has
+_NO_TICKET = b"0" * wire.TICKET  # by which the scripts find what has none, and set it aside
+_ENDED = (b"c", b"f", b"x")
 _PUT_IN_PLACE = """
 local anew = redis.call('EXISTS', KEYS[2]) == 1
 if type(redis.pcall('ZCARD', KEYS[1])) ~= 'table' then
@@ -59,6 +61,7 @@ async def mend(line: Line, prefix: bytes) -> None:
     """
     kinds = await line.ask_all([("TYPE", prefix + name) for name in _SETS])
     lost = [name for name, kind in zip(_SETS, kinds, strict=True) if kind not in (b"zset", b"none")]
+    await _make_room(line, [prefix + b"anew-" + name for name in lost])
     await _fill(line, prefix, lost)
     for name in lost:
         places = (prefix + name, prefix + b"anew-" + name, prefix + b"aside-" + name)
@@ -68,6 +71,14 @@ async def mend(line: Line, prefix: bytes) -> None:
                 "It was made anew from the executions",
                 wire.decoded(name),
             )
+
+
+async def _make_room(line: Line, places: Sequence[bytes]) -> None:
+    """Remove what has no business where sets are made anew, but not what others are making."""
+    kinds = await line.ask_all([("TYPE", place) for place in places]) if places else []
+    for place, kind in zip(places, kinds, strict=True):
+        if kind not in (b"zset", b"none"):
+            await line.ask("DEL", place)
 
 
 async def _fill(line: Line, prefix: bytes, lost: Sequence[bytes]) -> None:
@@ -96,16 +107,20 @@ async def _fill(line: Line, prefix: bytes, lost: Sequence[bytes]) -> None:
 def _entries(
     key: bytes, fields: Sequence[bytes | None], lease: int
 ) -> Iterator[tuple[bytes, bytes | int, bytes]]:
-    """In which set an execution belongs, with which score and member."""
+    """In which set an execution belongs, with which score and member.
+
+    One that cannot be read is given an entry all the same: the script that comes upon it sets it
+    aside. Without one it would never end, and hold its key for ever.
+    """
     state, fence, ticket, when, forget_at = fields
-    member = (ticket or b"") + key
-    if state == wire.WAITING:
-        yield b"due", _number(when, b"0"), member
-    elif state in (wire.RUNNING, wire.BLOCKED):
+    member = (ticket if ticket and len(ticket) == wire.TICKET else _NO_TICKET) + key
+    if state in (wire.RUNNING, wire.BLOCKED):
         yield b"leased", lease, member
-    elif state and fence:
+    elif state not in _ENDED:
+        yield b"due", _number(when, b"0"), member
+    elif fence:
         yield b"void", lease, member
-    elif state:
+    else:
         yield b"kept", _number(forget_at, b"+inf"), key
 
 
