@@ -1,5 +1,7 @@
 """Test runs within a test run."""
 
+import shlex
+
 import freezegun
 import pytest
 
@@ -25,10 +27,17 @@ OPTIONS = ("-W", "error", "-p", "no:cacheprovider")
 
 
 @pytest.fixture(autouse=True)
-def only_this_plugin(pytester, monkeypatch):
-    """Runs within tests load this plugin and those that they name, but none that is installed."""
+def only_this_plugin(pytester, monkeypatch, request):
+    """Runs within tests load this plugin and those that they name, but none that is installed.
+
+    Their worlds are where this run's are to be: `pytest tests/plugin --docket-store=fakeredis`, but
+    name one store only: on several, there are more outcomes than the tests count. A test that names
+    a store itself stays there, since what pytest is told last counts.
+    """
+    store = request.config.getoption("--docket-store")
+    inherited = [] if store is None else [f"--docket-store={store}"]
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p docket")
+    monkeypatch.setenv("PYTEST_ADDOPTS", shlex.join(["-p", "docket", *inherited]))
     for name in ("CI", "BUILD_NUMBER"):  # with one of them, pytest's summary repeats whole messages
         monkeypatch.delenv(name, raising=False)
 

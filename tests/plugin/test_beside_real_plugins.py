@@ -178,4 +178,4 @@ def test_a_run_that_asks_for_no_world_loads_nothing(run_beside):
         "--strict-config",
     )
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["docket-sim *: seed 0, start 2030-01-01T00:00:00Z"])
+    result.stdout.fnmatch_lines(["docket-sim *: seed 0, start 2030-01-01T00:00:00Z*"])

@@ -106,7 +106,7 @@ def test_the_nearest_word_wins(pytester):
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         [
-            "docket-sim *: seed 7, start 2033-01-01T00:00:00Z",
+            "docket-sim *: seed 7, start 2033-01-01T00:00:00Z*",
             "E*assert (7, 2033, 4) == (5, 2031, 4)",
             "E*assert (7, 2033) == (6, 2032)",
         ]

@@ -6,6 +6,8 @@ import pytest
 
 from docket_sim.clock.virtual import DEFAULT_START
 
+NO_STORE = "--docket-store="  # as if none was named, whatever this run itself was told
+
 RED = """
     @pytest.mark.docket(seed=5)
     async def test_red(sim):
@@ -18,7 +20,8 @@ RED = """
 def test_the_header_shows_what_worlds_begin_with(run):
     """Seed and start are the engine's own defaults, though it has not been loaded."""
     start = DEFAULT_START.isoformat().replace("+00:00", "Z")
-    run("    def test_x(): ...").stdout.fnmatch_lines([f"docket-sim 0.1.0: seed 0, start {start}"])
+    header = f"docket-sim 0.1.0: seed 0, start {start}"
+    run("    def test_x(): ...", NO_STORE).stdout.fnmatch_lines([header])
     run("    def test_x(sim): assert sim.seed == 0").assert_outcomes(passed=1)
     run("    def test_x(): ...", "-q").stdout.no_fnmatch_line("docket-sim*")
 
