@@ -7,7 +7,8 @@ from datetime import datetime
 
 from docket_sim.clock import VirtualClock
 from docket_sim.errors import NothingToRun, SimulationError
-from docket_sim.events import Event, Scheduled
+from docket_sim.events import AttemptEvent, Event, Scheduled
+from docket_sim.simulation.boundary import Boundary
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.drive import Drive
 from docket_sim.simulation.failures import Failures
@@ -15,7 +16,6 @@ from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.planted import Planted
 from docket_sim.simulation.tally import Tally
 from docket_sim.simulation.timeline import Timeline
-from docket_sim.simulation.turnstile import Turnstile
 
 DEFAULT_LIMIT = 10_000
 
@@ -25,6 +25,7 @@ class Driver:
 
     Attributes:
         loop: the simulation's loop, once there is one.
+        hosts: the machines that the workers run on.
         failures: what has failed, and what has broken the run.
         driving: whether a verb is under way.
         outstanding: whether there may be work that has not ended.
@@ -36,15 +37,19 @@ class Driver:
     def __init__(
         self,
         clock: VirtualClock,
-        turnstile: Turnstile,
+        boundary: Boundary,
         crew: Crew,
         timeline: Timeline,
         failures: Failures,
     ) -> None:
         self._clock = clock
-        self._turnstile = turnstile
+        self._turnstile = boundary.turnstile
+        self._court = boundary.court
+        self.hosts = boundary.court.troubles.hosts
         self._crew = crew
-        turnstile.gated.update(crew.names)
+        self._turnstile.gated.update(crew.names)
+        crew.engaged = self._turnstile.gated.add
+        self._court.troubles.changed = self._straggler_moved
         self._timeline = timeline
         self.failures = failures
         self._drive: Drive | None = None
@@ -109,11 +114,17 @@ class Driver:
             self.outstanding = True
         if self._drive is not None:
             self._drive.notify(event)
+        if isinstance(event, AttemptEvent):
+            self._straggler_moved()
 
     def drained(self) -> None:
         """Nothing is outstanding."""
         self.outstanding = False
         self._wake()
+
+    def _straggler_moved(self) -> None:
+        if not self.outstanding:
+            self._wake()
 
     def _wake(self) -> None:
         if self._idle is not None and not self._idle.done():
@@ -122,6 +133,7 @@ class Driver:
     async def leave(self) -> None:
         """Stop the workers; a verb that was under way is forgotten."""
         self._drive = None
+        self._court.adjourn()
         await self._crew.leave()
 
     def _action_ended(self, error: BaseException | None) -> None:
@@ -135,7 +147,18 @@ class Driver:
 
     async def _anything_left(self) -> bool:
         outlook = await self._turnstile.outstanding(self._clock.now())
-        return bool(outlook.outstanding or self.planted)
+        # After a fault, a worker may still work on what has ended elsewhere: let it find out.
+        return bool(outlook.outstanding or self.planted or self._stragglers())
+
+    def _stragglers(self) -> bool:
+        """Whether a worker is at work, or will be, on what has ended elsewhere."""
+        troubles = self._court.troubles
+        return self._court.disturbed and (
+            troubles.returning
+            or any(
+                worker.in_hand and not troubles.gone(worker.name) for worker in self._crew.workers
+            )
+        )
 
     @asynccontextmanager
     async def _driving(

@@ -14,14 +14,17 @@ from docket_sim.clock.virtual import DEFAULT_START
 from docket_sim.codec import Codec
 from docket_sim.dependencies import Perpetual, Retry, Timeout
 from docket_sim.docket import Docket
-from docket_sim.entropy import SeededEntropy
 from docket_sim.events import ErrorRead, Event, Finished, Retried, Scheduled, Source
 from docket_sim.perform import Performed
 from docket_sim.simulation import refusals
 from docket_sim.simulation.backend import backend
+from docket_sim.simulation.boundary import Boundary
+from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.driver import DEFAULT_LIMIT, Driver
 from docket_sim.simulation.failures import Failure, Failures
+from docket_sim.simulation.faults.journal import Journal
+from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.leftovers import Leftovers, refuse_all
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.planted import Action
@@ -29,7 +32,6 @@ from docket_sim.simulation.script import Script, ScriptedOutcome, failing, refus
 from docket_sim.simulation.stand_ins import StandIn, StandIns
 from docket_sim.simulation.tally import Tally
 from docket_sim.simulation.timeline import Timeline
-from docket_sim.simulation.turnstile import Turnstile
 from docket_sim.simulation.world import World
 from docket_sim.store import Store
 from docket_sim.task import TaskFunction
@@ -83,6 +85,8 @@ class Simulation(Assertions):
         allow_leaked_tasks: bool = False,
         allow_blocking_sleep: bool = False,
         patience: float = 5.0,
+        faults: str | Faults | Iterable[Faults] | None = None,
+        choices: Choices | None = None,
     ) -> None:
         """
         Args:
@@ -109,6 +113,10 @@ class Simulation(Assertions):
             allow_leaked_tasks: whether asyncio tasks may be left running at the end.
             allow_blocking_sleep: whether `time.sleep()` may block the event loop for real.
             patience: how many seconds of real time threads may hold virtual time.
+            faults: what is done to workers and store calls: `none`, `rough`, `hostile`, rules such
+                as `Faults.crash_worker(before="settle")`, or several of these.
+            choices: what decides where rules with odds strike, how long store calls take, and
+                jitter; without, no such rule strikes, and jitter follows from the seed.
 
         Raises:
             ValueError: a naive `start`, or no workers.
@@ -119,35 +127,30 @@ class Simulation(Assertions):
         self.allow_failures = refusals.flag("allow_failures", allow_failures)
         self.allow_pending: bool | Literal["future"] = refusals.pending(allow_pending)
         self.allow_leaked_tasks = refusals.flag("allow_leaked_tasks", allow_leaked_tasks)
+        refusals.flag("freeze", freeze)
+        refusals.flag("allow_blocking_sleep", allow_blocking_sleep)
         self.clock = VirtualClock(start)
-        self._turnstile = Turnstile(backend(store, execution_ttl=refusals.ttl(execution_ttl)))
+        behind = backend(store, execution_ttl=refusals.ttl(execution_ttl))
+        self._boundary = Boundary(self.clock, behind, Faults.of(faults), choices, seed)
         self.docket = self._open_docket(codec, inline=refusals.flag("inline", inline))
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
         self._register(tasks)
         self._make_worker = self._maker_of_workers(concurrency, dependencies)
-        self._crew = Crew(refusals.count("workers", workers), self._make_worker)
+        troubles = self._boundary.court.troubles
+        self._crew = Crew(refusals.count("workers", workers), self._make_worker, troubles)
         self._failures = Failures(self.timeline, self.docket.describe)
         seen = self._failures.acknowledge_run
         super().__init__(Evidence(self.docket, self.clock, History(self.timeline.events), seen))
         self._stand_ins = StandIns(self.docket, dependencies)
-        self._driver = Driver(
-            self.clock, self._turnstile, self._crew, self.timeline, self._failures
-        )
+        self._driver = Driver(self.clock, self._boundary, self._crew, self.timeline, self._failures)
         self._leftovers = Leftovers(self.evidence, self._driver.planted)
-        self._world = World(
-            self.clock,
-            self.docket,
-            self._driver,
-            freeze=refusals.flag("freeze", freeze),
-            guard_sleep=not refusals.flag("allow_blocking_sleep", allow_blocking_sleep),
-            patience=patience,
-        )
+        self._world = self._surroundings(patience, freeze, guard_sleep=not allow_blocking_sleep)
 
     # Entering and leaving.
 
     def __enter__(self) -> Self:
-        self._world.enter(self)
+        self._world.enter(self, self._boundary.use)
         self.loop = self._world.loop
         return self
 
@@ -472,6 +475,11 @@ class Simulation(Assertions):
     # Looking.
 
     @property
+    def journal(self) -> Journal:
+        """What passed between the workers and the store, and what was done to them."""
+        return self._boundary.court.troubles.journal
+
+    @property
     def workers(self) -> list[Worker]:
         """The workers; there are none before the first verb."""
         return list(self._crew.workers)
@@ -501,6 +509,7 @@ class Simulation(Assertions):
             self._failures.acknowledge_read(event)
             return
         self.timeline.notify(event)
+        self.journal.notify(event)
         if isinstance(event, Scheduled | Finished | Retried):
             self.loop.note_progress()
         self._failures.notify(event)
@@ -528,9 +537,19 @@ class Simulation(Assertions):
             "simulation",
             codec=codec,
             clock=self.clock,
-            entropy=SeededEntropy(self.seed),
-            store=self._turnstile,
+            entropy=self._boundary.entropy,
+            store=self._boundary.store,
             after_submit=self._run_inline if inline else None,
+        )
+
+    def _surroundings(self, patience: float, freeze: bool, *, guard_sleep: bool) -> World:
+        return World(
+            self.clock,
+            self.docket,
+            self._driver,
+            freeze=freeze,
+            guard_sleep=guard_sleep,
+            patience=patience,
         )
 
     def _maker_of_workers(
