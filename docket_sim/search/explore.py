@@ -79,7 +79,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
         return search.replayed(replay)
     kept = None if keep is None else Path(keep)
     if kept is not None and kept.exists():
-        search.replayed(json.loads(kept.read_text())["replay"])
+        search.replayed(kept_token(kept))
     explorer = Explorer(search.attempt, budget=Budget(runs, seconds), seed=seed, progress=progress)
     with silenced():
         exploration = explorer.explore()
@@ -99,6 +99,7 @@ class Search:
         """
         self._scenario = scenario
         self._world = world
+        self._described = Simulation(**world).described
 
     def attempt(self, choices: Choices) -> Trial:
         """Make one run."""
@@ -123,7 +124,7 @@ class Search:
     @property
     def described(self) -> str:
         """The world, as far as choices depend on it."""
-        return described(self._world["faults"], self._world["workers"])
+        return self._described
 
     def replayed(self, token: str) -> Exploration:
         """Make the run of a token.
@@ -158,11 +159,6 @@ class Search:
         return error
 
 
-def described(faults: Faults, workers: int) -> str:
-    """A world, as far as choices depend on it."""
-    return f"{workers} {faults!r}"
-
-
 def keep_failure(path: Path, trial: Trial, token: str, name: str) -> None:
     """Write down the choices of a failing run, for people and for the next search."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,6 +169,19 @@ def keep_failure(path: Path, trial: Trial, token: str, name: str) -> None:
         "choices": [choice._asdict() for choice in trial.choices.tape if choice.value],
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def kept_token(path: Path) -> str:
+    """The token in a file that `keep_failure` has written.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    try:
+        token = json.loads(path.read_text())["replay"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"{path} holds no failing run: {error}") from None
+    return str(token)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class Boundary:
         entropy: what jitter and ids are drawn from.
         court: what disturbs calls.
         turnstile: what holds workers back between the verbs.
+        faults: what goes wrong.
         store: the store as the docket and the workers see it.
     """
 
@@ -46,6 +47,7 @@ class Boundary:
         self.turnstile = Turnstile(behind)
         self.court = Court(clock, faults, choices or Choices(), self._redeliver)
         self.store: Store = FaultyStore(self.turnstile, self.court, clock)
+        self.faults = faults
         self._direct = isinstance(behind, MemoryStore)
 
     def use(self, loop: VirtualLoop) -> None:

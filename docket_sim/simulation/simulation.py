@@ -480,6 +480,11 @@ class Simulation(Assertions):
         return self._boundary.court.troubles.journal
 
     @property
+    def described(self) -> str:
+        """The world as far as its choices depend on it: those of another mean something else."""
+        return f"{len(self._crew.names)} {self._boundary.faults!r}"
+
+    @property
     def workers(self) -> list[Worker]:
         """The workers; there are none before the first verb."""
         return list(self._crew.workers)

@@ -61,7 +61,7 @@ def test_a_crash_after_settling_loses_nothing():
 
 def test_a_crash_is_a_power_cut():
     """No `finally` block and no teardown runs on the machine that has lost power."""
-    with simulate(workers=2, tasks=[charge], faults=Faults.crash_worker(steps=4)) as sim:
+    with simulate(workers=2, tasks=[charge], faults=Faults.crash_worker(steps=3)) as sim:
         sim.run(sim.docket.add(charge)(7))
         sim.run(sim.run_until_idle())
         assert charged == [7, 7]
