@@ -11,6 +11,7 @@ from docket_sim.simulation.choices import Choices, ChosenEntropy
 from docket_sim.simulation.faults.court import Court
 from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.faults.store import FaultyStore
+from docket_sim.simulation.invariants.base import Scene
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.turnstile import Turnstile
 from docket_sim.store import Claim, MemoryStore, Store
@@ -24,6 +25,7 @@ class Boundary:
         court: what disturbs calls.
         turnstile: what holds workers back between the verbs.
         faults: what goes wrong.
+        scene: what invariants look at.
         store: the store as the docket and the workers see it.
     """
 
@@ -48,6 +50,7 @@ class Boundary:
         self.court = Court(clock, faults, choices or Choices(), self._redeliver)
         self.store: Store = FaultyStore(self.turnstile, self.court, clock)
         self.faults = faults
+        self.scene = Scene(clock.start, behind, self.court.troubles)
         self._direct = isinstance(behind, MemoryStore)
 
     def use(self, loop: VirtualLoop) -> None:

@@ -27,6 +27,7 @@ class Driver:
         loop: the simulation's loop, once there is one.
         hosts: the machines that the workers run on.
         failures: what has failed, and what has broken the run.
+        when_idle: called when nothing is left to run; raises if something is wrong all the same.
         driving: whether a verb is under way.
         outstanding: whether there may be work that has not ended.
         broken: whether a verb has ended in an error, so that work is left over by necessity.
@@ -59,6 +60,7 @@ class Driver:
         self.outstanding = False
         self.planted = Planted(self._action_ended)
         self.checks: list[Callable[[], None]] = []
+        self.when_idle: Callable[[], None] = _nothing
 
     @property
     def driving(self) -> bool:
@@ -96,6 +98,7 @@ class Driver:
                 self._idle = self.loop.create_future()
                 await drive.until(self._idle)
                 await drive.until(self.loop.settled())
+            self.when_idle()
         return self._tally(drive)
 
     async def run_to(self, when: datetime, verb: str, limit: int) -> Tally:
@@ -108,6 +111,13 @@ class Driver:
 
     # What it is told.
 
+    def break_off(self, error: BaseException) -> None:
+        """End the verb that is under way, or the next check, with `error`."""
+        if self._drive is not None and not self._drive.stopped:
+            self._drive.stop(error)
+        else:
+            self.failures.note_broken(error)
+
     def notify(self, event: Event) -> None:
         """Take note of what happened."""
         if isinstance(event, Scheduled):
@@ -116,6 +126,17 @@ class Driver:
             self._drive.notify(event)
         if isinstance(event, AttemptEvent):
             self._straggler_moved()
+
+    @property
+    def worker(self) -> str:
+        """The name to listen under: that of no worker."""
+        return ""
+
+    def work_due(self, when: datetime) -> None:
+        """Nothing to do: the workers are told."""
+
+    def cancel_requested(self, key: str) -> None:
+        """Nothing to do: the workers are told."""
 
     def drained(self) -> None:
         """Nothing is outstanding."""
@@ -137,10 +158,8 @@ class Driver:
         await self._crew.leave()
 
     def _action_ended(self, error: BaseException | None) -> None:
-        if error is not None and self._drive is not None and not self._drive.stopped:
-            self._drive.stop(error)
-        elif error is not None:
-            self.failures.note_broken(error)
+        if error is not None:
+            self.break_off(error)
         self._wake()
 
     # How it is done.
@@ -207,3 +226,6 @@ class Driver:
         events = drive.events
         self._tallied += len(events)
         return Tally.of(events, running=self._crew.in_hand)
+
+
+def _nothing() -> None: ...

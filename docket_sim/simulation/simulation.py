@@ -1,9 +1,8 @@
 """`Simulation`: a docket, workers, a loop and a clock of its own, and the verbs to drive them."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -13,7 +12,6 @@ from docket_sim.clock.durations import duration_of
 from docket_sim.clock.virtual import DEFAULT_START
 from docket_sim.codec import Codec
 from docket_sim.dependencies import Perpetual, Retry, Timeout
-from docket_sim.docket import Docket
 from docket_sim.events import ErrorRead, Event, Finished, Retried, Scheduled, Source
 from docket_sim.perform import Performed
 from docket_sim.simulation import refusals
@@ -25,8 +23,10 @@ from docket_sim.simulation.driver import DEFAULT_LIMIT, Driver
 from docket_sim.simulation.failures import Failure, Failures
 from docket_sim.simulation.faults.journal import Journal
 from docket_sim.simulation.faults.rules import Faults
+from docket_sim.simulation.invariants.checked import Invariants, Watch
 from docket_sim.simulation.leftovers import Leftovers, refuse_all
 from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.making import make_docket, maker_of_workers, register
 from docket_sim.simulation.planted import Action
 from docket_sim.simulation.script import Script, ScriptedOutcome, failing, refuse_attempt
 from docket_sim.simulation.stand_ins import StandIn, StandIns
@@ -87,6 +87,7 @@ class Simulation(Assertions):
         patience: float = 5.0,
         faults: str | Faults | Iterable[Faults] | None = None,
         choices: Choices | None = None,
+        unchecked: Collection[str] = (),
     ) -> None:
         """
         Args:
@@ -117,6 +118,7 @@ class Simulation(Assertions):
                 as `Faults.crash_worker(before="settle")`, or several of these.
             choices: what decides where rules with odds strike, how long store calls take, and
                 jitter; without, no such rule strikes, and jitter follows from the seed.
+            unchecked: the ids of invariants that are not to be checked, or `all`.
 
         Raises:
             ValueError: a naive `start`, or no workers.
@@ -132,11 +134,13 @@ class Simulation(Assertions):
         self.clock = VirtualClock(start)
         behind = backend(store, execution_ttl=refusals.ttl(execution_ttl))
         self._boundary = Boundary(self.clock, behind, Faults.of(faults), choices, seed)
-        self.docket = self._open_docket(codec, inline=refusals.flag("inline", inline))
+        inline = refusals.flag("inline", inline)
+        after_submit = self._run_inline if inline else None
+        self.docket = make_docket(self.clock, self._boundary, codec, after_submit)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
-        self._register(tasks)
-        self._make_worker = self._maker_of_workers(concurrency, dependencies)
+        register(self.docket, tasks)
+        self._make_worker = maker_of_workers(self.docket, concurrency, dependencies)
         troubles = self._boundary.court.troubles
         self._crew = Crew(refusals.count("workers", workers), self._make_worker, troubles)
         self._failures = Failures(self.timeline, self.docket.describe)
@@ -144,13 +148,15 @@ class Simulation(Assertions):
         super().__init__(Evidence(self.docket, self.clock, History(self.timeline.events), seen))
         self._stand_ins = StandIns(self.docket, dependencies)
         self._driver = Driver(self.clock, self._boundary, self._crew, self.timeline, self._failures)
+        self._invariants = Invariants(self._boundary.scene, unchecked, self._driver)
+        self._invariants.attach(self.docket, self._boundary.court)
         self._leftovers = Leftovers(self.evidence, self._driver.planted)
         self._world = self._surroundings(patience, freeze, guard_sleep=not allow_blocking_sleep)
 
     # Entering and leaving.
 
     def __enter__(self) -> Self:
-        self._world.enter(self, self._boundary.use)
+        self._world.enter(self._driver, self._boundary.use)
         self.loop = self._world.loop
         return self
 
@@ -502,11 +508,40 @@ class Simulation(Assertions):
         """What stands in for something need not have been used: the test has ended before it."""
         self._stand_ins.excuse()
 
+    def strike(self, faults: Faults) -> None:
+        """Let something go wrong now: `sim.strike(Faults.crash_worker(worker="worker-1"))`.
+
+        Args:
+            faults: power cuts, pauses, partitions, skews, or a restart of the store.
+
+        Raises:
+            TypeError: a fault that happens to a store call.
+        """
+        self._boundary.court.strike(faults)
+
+    def heal(self) -> None:
+        """Let what stands still go on, and reconnect what is cut off, the store included."""
+        self._boundary.court.troubles.heal()
+
+    def invariant(self, watch: Watch) -> Watch:
+        """Check something at every event of the run; also as a decorator.
+
+            @sim.invariant
+            def nobody_is_charged_twice():
+                assert ledger.charges(7) <= 1
+
+        Args:
+            watch: called without arguments; it is broken when it raises or returns `False`. The
+                verb that is under way then ends with `InvariantBroken`.
+        """
+        self._invariants.add(watch)
+        return watch
+
     def recording(self) -> Recording:
         """Record what happens in a block: `with sim.recording() as rec`; it has all assertions."""
         return Recording(self.evidence, self.timeline.events)
 
-    # What the docket and the store tell.
+    # What the docket tells.
 
     def notify(self, event: Event) -> None:
         """Take note of what happened."""
@@ -519,33 +554,9 @@ class Simulation(Assertions):
             self.loop.note_progress()
         self._failures.notify(event)
         self._driver.notify(event)
-
-    @property
-    def worker(self) -> str:
-        """The name to listen under: that of no worker."""
-        return ""
-
-    def work_due(self, when: datetime) -> None:
-        """Nothing to do: the workers are told."""
-
-    def cancel_requested(self, key: str) -> None:
-        """Nothing to do: the workers are told."""
-
-    def drained(self) -> None:
-        """Nothing is outstanding."""
-        self._driver.drained()
+        self._invariants.event(event)
 
     # How it is done.
-
-    def _open_docket(self, codec: str | Codec, *, inline: bool) -> Docket:
-        return Docket(
-            "simulation",
-            codec=codec,
-            clock=self.clock,
-            entropy=self._boundary.entropy,
-            store=self._boundary.store,
-            after_submit=self._run_inline if inline else None,
-        )
 
     def _surroundings(self, patience: float, freeze: bool, *, guard_sleep: bool) -> World:
         return World(
@@ -557,19 +568,6 @@ class Simulation(Assertions):
             patience=patience,
         )
 
-    def _maker_of_workers(
-        self, concurrency: int, dependencies: Mapping[str, Any] | Sequence[Any] | None
-    ) -> "partial[Worker]":
-        at_once = refusals.count("concurrency", concurrency)
-        return partial(Worker, self.docket, concurrency=at_once, dependencies=dependencies)
-
     async def _run_inline(self) -> None:
         if not self._driver.driving:
             await self._driver.run_due(DEFAULT_LIMIT)
-
-    def _register(self, tasks: Iterable[TaskFunction] | str) -> None:
-        if isinstance(tasks, str):
-            self.docket.register_collection(tasks)
-        else:
-            for function in refusals.tasks_in(tasks):
-                self.docket.register(function)

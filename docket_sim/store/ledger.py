@@ -141,7 +141,46 @@ class Ledger:
             self._finish(entry, Finish(ExecutionState.CANCELLED), now)
         return records
 
+    def __len__(self) -> int:
+        """How many keys are known."""
+        return len(self._entries)
+
+    def peek(self, key: str) -> Record | None:
+        """What is known of `key`, whatever the time."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.record(entry.call.when)
+
+    def left_behind(self) -> list[str]:
+        """The keys that run, or wait for an attempt to end."""
+        unended = {ExecutionState.RUNNING, ExecutionState.BLOCKED}
+        return [key for key, entry in self._entries.items() if entry.state in unended]
+
+    def inconsistencies(self) -> list[str]:
+        """Where the indexes do not agree with the entries, in words; nothing ever should be."""
+        found = [
+            f"{key!r} is {entry.state.value} and {wrong}"
+            for key, entry in self._entries.items()
+            if (wrong := self._misplaced(entry)) is not None
+        ]
+        outstanding = sum(not entry.state.finished for entry in self._entries.values())
+        if outstanding != self._outstanding:
+            found.append(
+                f"{outstanding} executions are outstanding, counted as {self._outstanding}"
+            )
+        return found
+
     # How it is done.
+
+    def _misplaced(self, entry: Entry) -> str | None:
+        leased = entry.lease is not None and entry.place is self._leases.get(entry.lease.worker)
+        match entry.state:
+            case ExecutionState.SCHEDULED | ExecutionState.QUEUED:
+                right = entry.place is self._due and entry.lease is None
+            case ExecutionState.RUNNING | ExecutionState.BLOCKED:
+                right = leased
+            case _:
+                right = entry.place in {None, self._kept} or leased
+        return None if right else f"stands where it should not, lease {entry.lease!r}"
 
     def _accept(self, entry: Entry | None, call: TaskCall, now: datetime) -> Entry:
         generation = 1 if entry is None else entry.call.generation + 1

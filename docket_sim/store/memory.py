@@ -27,6 +27,9 @@ class MemoryStore:
     """The calls of one docket, in this process.
 
     May be used from several event loops and threads at once.
+
+    Attributes:
+        execution_ttl: how long the record of an ended execution is kept.
     """
 
     def __init__(self, *, execution_ttl: timedelta = timedelta(minutes=15)) -> None:
@@ -34,8 +37,28 @@ class MemoryStore:
         Args:
             execution_ttl: how long the record of an ended execution is kept; zero keeps none.
         """
+        self.execution_ttl = execution_ttl
         self._ledger = Ledger(execution_ttl)
         self._lock = threading.RLock()  # the collector may close a forgotten listener at any time
+
+    def __len__(self) -> int:
+        """How many keys are known."""
+        return len(self._ledger)
+
+    def peek(self, key: str) -> Record | None:
+        """What is known of `key`, whatever the time."""
+        with self._lock:
+            return self._ledger.peek(key)
+
+    def left_behind(self) -> list[str]:
+        """The keys that run, or wait for an attempt to end."""
+        with self._lock:
+            return self._ledger.left_behind()
+
+    def inconsistencies(self) -> list[str]:
+        """Where the indexes do not agree with what is kept, in words; nothing ever should be."""
+        with self._lock:
+            return self._ledger.inconsistencies()
 
     async def open(self) -> None:
         """Nothing to reach."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 from docket_sim.execution import Record, Settlement, TaskCall
 from docket_sim.simulation.faults.hosts import Host
 from docket_sim.store import Claim, Claimed
 
-Verb = Literal["submit", "submit_many", "claim", "renew", "settle", "cancel", "get", "snapshot"]
+Verb = Literal[
+    "submit", "submit_many", "claim", "renew", "settle", "cancel", "get", "snapshot", "clear"
+]
 """The verbs of a store that can be disturbed."""
 
 VERBS: tuple[Verb, ...] = (
@@ -20,6 +23,7 @@ VERBS: tuple[Verb, ...] = (
     "cancel",
     "get",
     "snapshot",
+    "clear",
 )
 
 
@@ -35,6 +39,9 @@ class StoreCall:
         claims: the claims renewed or settled.
         settlement: what was decided, for `settle`.
         key: the key, for `cancel` and `get`.
+        limit: how much is to be claimed at most, for `claim`.
+        lease: for how long, for `claim` and `renew`.
+        given_up: whether the claim was given up instead, to be delivered once more.
         answered_at: when it was applied, in microseconds, or `None` if it never was.
         answer: what the store answered, whether or not that reached who asked.
         fate: what was done to it, in words; empty when nothing was.
@@ -47,6 +54,9 @@ class StoreCall:
     claims: Sequence[Claim] = ()
     settlement: Settlement | None = None
     key: str | None = None
+    limit: int | None = None
+    lease: timedelta | None = None
+    given_up: bool = False
     answered_at: int | None = None
     answer: Any = None
     fate: list[str] = field(default_factory=list[str])

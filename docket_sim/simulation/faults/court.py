@@ -104,6 +104,15 @@ class Court:
         """Whether anything has gone wrong, or calls take their time."""
         return bool(self._faults.latencies or self.troubles.journal.faults)
 
+    def strike(self, faults: Faults) -> None:
+        """Let something go wrong at once.
+
+        Raises:
+            TypeError: it happens to a store call, and not to a worker or the store.
+        """
+        for rule in faults.rules:
+            self._strike(rule)
+
     def adjourn(self) -> None:
         """End what lasts, and let everything pass from now on: the simulation is being left."""
         self._faults = Faults()
@@ -151,7 +160,10 @@ class Court:
         self._count(rule)
         call.fate.append("not acknowledged, to be delivered once more")
         await self.redelivers(call.claims[0], self._clock.true_now())
+        call.given_up = True
         call.answer, call.answered_at = Settled.LOST, self._clock.microseconds
+        for watch in self.after:
+            watch(call)
         return Settled.LOST
 
     async def _on_the_way_back(self, call: StoreCall, send: Send, by_lot: Rule | None) -> None:

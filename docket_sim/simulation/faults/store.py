@@ -73,7 +73,7 @@ class FaultyStore:
         """As the store, unless a fault happens."""
         note_lease(self._court.troubles, lease)
         claimed = await self._court.hear(
-            self._call("claim"),
+            self._call("claim", limit=limit, lease=lease),
             lambda now: self._store.claim(worker, limit=limit, lease=lease, now=now),
         )
         skew = present_skew()
@@ -82,7 +82,7 @@ class FaultyStore:
     async def renew(self, claims: Sequence[Claim], *, lease: timedelta, now: datetime) -> Renewal:
         """As the store, unless a fault happens."""
         return await self._court.hear(
-            self._call("renew", claims=claims),
+            self._call("renew", claims=claims, lease=lease),
             lambda now: self._store.renew(claims, lease=lease, now=now),
         )
 
@@ -116,8 +116,10 @@ class FaultyStore:
         )
 
     async def clear(self, *, now: datetime, limit: int = 1_000) -> Sequence[Record]:
-        """As the store."""
-        return await self._store.clear(now=now, limit=limit)
+        """As the store, unless a fault happens."""
+        return await self._court.hear(
+            self._call("clear"), lambda now: self._store.clear(now=now, limit=limit)
+        )
 
     @contextmanager
     def listen(self, listener: Listener) -> Generator[None]:
