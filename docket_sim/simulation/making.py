@@ -1,4 +1,4 @@
-"""How the docket and the workers of a simulation are made: the engine's own, with other arguments."""
+"""How the docket and the workers of a simulation are made: the engine's own, other arguments."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
