@@ -51,7 +51,7 @@ class Boundary:
         self.store: Store = FaultyStore(self.turnstile, self.court, clock)
         self.faults = faults
         self.scene = Scene(clock.start, behind, self.court.troubles)
-        self._direct = isinstance(behind, MemoryStore)
+        self._direct = isinstance(behind, MemoryStore) and not behind.yields
 
     def use(self, loop: VirtualLoop) -> None:
         """Say which loop the simulation runs on."""

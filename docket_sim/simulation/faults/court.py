@@ -52,7 +52,8 @@ class Court:
         choices: what decides where rules with odds strike, and how long calls take.
         troubles: what is done to machines and to the store.
         redelivers: gives up a claim, so that the store delivers its call once more.
-        before, after: told of every call, before the store has it and once it is applied.
+        asked, before, after: told of every call: when it is made, before the store has it, and once
+            it is applied.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Court:
         self.choices = choices
         self.troubles = Troubles(clock)
         self.redelivers = redelivers
+        self.asked: list[Callable[[StoreCall], None]] = []
         self.before: list[Callable[[StoreCall], None]] = []
         self.after: list[Callable[[StoreCall], None]] = []
         self._clock = clock
@@ -129,6 +131,8 @@ class Court:
             StoreUnavailable: what a caller sees when the store does not answer, or seems not to.
         """
         self.troubles.journal.entries.append(call)
+        for watch in self.asked:
+            watch(call)
         answer: T
         if self._undisturbed(call):
             answer = await self._apply(call, send)
@@ -190,8 +194,11 @@ class Court:
         return answer
 
     async def _send(self, call: StoreCall, send: Send) -> Any:
+        if self._direct:
+            await asyncio.sleep(0)
+            return await send(self._clock.true_now())
         now = self._clock.true_now()
-        if self._direct or call.host is None:
+        if call.host is None:
             return await send(now)
         # What a shared connection does for one worker goes on when another one's machine stops.
         return await outside_hosts(self._running, _awaited(send(now)))

@@ -49,6 +49,9 @@ class Invariant:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
 
+    def asked(self, call: StoreCall) -> None:
+        """A call is made; it may never arrive."""
+
     def before(self, call: StoreCall) -> None:
         """A call is about to be applied by the store."""
 

@@ -65,6 +65,7 @@ class Invariants:
         driver.when_idle = self.idle
         kept: list[Invariant] = [kind(scene) for kind in _KINDS if kind.id not in off]
         self._teardown = TornDownOnce(scene, tell) if TornDownOnce.id not in off else None
+        self._asked = [one.asked for one in kept if type(one).asked is not Invariant.asked]
         self._before = [one.before for one in kept if type(one).before is not Invariant.before]
         self._after = [one.after for one in kept if type(one).after is not Invariant.after]
         self._events = [one.event for one in kept if type(one).event is not Invariant.event]
@@ -73,6 +74,7 @@ class Invariants:
 
     def attach(self, docket: Docket, court: Court) -> None:
         """Begin to check."""
+        court.asked.extend(self._asked)
         if self._before:
             court.before.append(self.before)
         if self._after:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from docket_sim.dependencies import ExponentialRetry, Retry
 from docket_sim.errors import InvariantBroken
 from docket_sim.events import Event, Retried
-from docket_sim.execution import Reason, Reschedule
+from docket_sim.execution import Reason, Reschedule, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.invariants.base import Invariant, Scene
 
@@ -40,22 +40,24 @@ class PolicysDelay(Invariant):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._decided: dict[tuple[str, int, int], timedelta] = {}
+        self._decided: dict[tuple[str, int, int, str], tuple[int, timedelta]] = {}
 
-    def before(self, call: StoreCall) -> None:
+    def asked(self, call: StoreCall) -> None:
         settlement = call.settlement
         if isinstance(settlement, Reschedule) and settlement.reason is Reason.RETRY:
             skew = timedelta() if call.host is None else call.host.skew
             claim = call.claims[0]
-            attempt = claim.call.key, claim.call.generation, claim.fence
             asked = self.scene.instant(call.at) + skew
-            self._decided.setdefault(attempt, settlement.when - asked)
+            attempt = _attempt(claim.call, claim.worker)
+            before = self._decided.get(attempt)
+            if before is None or before[0] != claim.fence:  # otherwise it is asked once more
+                self._decided[attempt] = claim.fence, settlement.when - asked
 
     def event(self, event: Event) -> None:
         if not isinstance(event, Retried) or not isinstance(event.policy, Retry):
             return
         policy = event.policy
-        decided = self._last(event)
+        _, decided = self._decided.pop(_attempt(event.call, event.worker), (0, None))
         if decided is None or policy.asked_for is not None:
             return
         if abs(decided - policy.delay) > _ROUNDING:
@@ -72,10 +74,9 @@ class PolicysDelay(Invariant):
                     f"found {planned}"
                 )
 
-    def _last(self, event: Retried) -> timedelta | None:
-        key, generation = event.call.key, event.call.generation
-        matching = [site for site in self._decided if site[:2] == (key, generation)]
-        return self._decided.pop(matching[-1]) if matching else None
+
+def _attempt(call: TaskCall, worker: str) -> tuple[str, int, int, str]:
+    return call.key, call.generation, call.attempt, worker
 
 
 def _range_of(policy: ExponentialRetry, attempt: int) -> tuple[timedelta, timedelta]:
