@@ -52,8 +52,8 @@ class Court:
         choices: what decides where rules with odds strike, and how long calls take.
         troubles: what is done to machines and to the store.
         redelivers: gives up a claim, so that the store delivers its call once more.
-        asked, before, after: told of every call: when it is made, before the store has it, and once
-            it is applied.
+        asked, before, after: told of every call: when it is made; right before it is applied, where
+            that is known; and once it is applied.
     """
 
     def __init__(
@@ -185,8 +185,6 @@ class Court:
             self.troubles.refuse(call)
 
     async def _apply(self, call: StoreCall, send: Send) -> Any:
-        for watch in self.before:
-            watch(call)
         call.answer = answer = await self._send(call, send)
         call.answered_at = self._clock.microseconds
         for watch in self.after:
@@ -196,6 +194,8 @@ class Court:
     async def _send(self, call: StoreCall, send: Send) -> Any:
         if self._direct:
             await asyncio.sleep(0)
+            for watch in self.before:
+                watch(call)
             return await send(self._clock.true_now())
         now = self._clock.true_now()
         if call.host is None:
