@@ -146,5 +146,5 @@ def test_a_store_answers_as_the_memory_store_does(other):
     """Whatever is done in whatever order, all answers and all records are the same."""
     machine = type("Machine", (TwoStores,), {"other": other})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=40, stateful_step_count=30, deadline=None)
+        machine, settings=settings(max_examples=25, stateful_step_count=30, deadline=None)
     )
