@@ -16,6 +16,7 @@ from docket_sim import (
     StoreUnavailable,
     Worker,
 )
+from docket_sim.events import Finished, LeaseLost
 from docket_sim.store import Store
 
 SECOND = timedelta(seconds=1)
@@ -163,6 +164,17 @@ async def test_a_settlement_whose_answer_was_lost_counts_once(docket, line, job,
     assert ran == [0]
     assert line.asked["settle"] == 2
     assert await execution.get_result() == "done"
+
+
+async def test_what_was_settled_is_told_though_the_answer_was_lost(docket, line, job):
+    """Observers learn that the execution has ended, and of no lost lease."""
+    told = []
+    docket.observe(lambda event: told.append(type(event)))
+    await docket.add(job)()
+    line.mute = {"settle"}
+    async with worker_on(docket) as worker:
+        await worker.run_until_finished()
+    assert (Finished in told, LeaseLost in told) == (True, False)
 
 
 async def test_a_retry_whose_answer_was_lost_is_one_retry(docket, line, sim, ran):

@@ -40,6 +40,7 @@ from docket_sim.store.redis.gathering import Gathering
 from docket_sim.store.redis.line import Hold, Line, holds_nothing
 from docket_sim.store.redis.mending import MEND_FIRST, log_what_was_set_aside, mend
 from docket_sim.store.redis.notices import Notices
+from docket_sim.store.resends import REMEMBERED
 
 _logger = logging.getLogger(__name__)
 _DAY = timedelta(days=1)
@@ -333,13 +334,13 @@ def _moved(when: datetime, by: timedelta) -> datetime:
 
 
 def _server_ttl(execution_ttl: timedelta, *, servers_clock: bool) -> int:
-    """For how many milliseconds a server keeps what has ended.
+    """For how many milliseconds a server keeps what has ended, and how it was settled.
 
     Where time is virtual, the server's own clock must not come first: what counts is the `o` of a
     record, and this only sweeps up after a run that was broken off.
     """
-    kept = min(execution_ttl, _LONGEST) + (_ZERO if servers_clock else _DAY)
-    return max(1, kept // timedelta(milliseconds=1))
+    kept = min(max(execution_ttl, REMEMBERED), _LONGEST) + (_ZERO if servers_clock else _DAY)
+    return kept // timedelta(milliseconds=1)
 
 
 def prefix_of(name: str) -> str:

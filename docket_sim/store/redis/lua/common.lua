@@ -4,10 +4,11 @@
 --                                   g generation           p, m cause's key and attempt
 --                                   d delivery k worker    b begun      z ended      r result
 --                                   e error    c cancelled while running             f fence
---                                   q ticket   o forget at
+--                                   q ticket   o forget at        l how its last claims were settled
 -- due      what waits, by due time             leased   what is claimed, by the lease's expiry
 -- void     leases on attempts whose replacement has ended already, by their expiry
--- kept     keys of ended executions, by when they are forgotten
+-- kept     keys of ended executions, by when they are forgotten; and, led by a byte that is in no
+--          key, how claims were settled of which no record is kept for long
 -- meta     c the last fence or ticket   b the bell: no listener need be told of what is due later
 --
 -- Times are microseconds since 1970, states are one letter (see wire.py). The members of due, leased
@@ -19,6 +20,8 @@ local KEPT, META = PREFIX .. 'kept', PREFIX .. 'meta'
 local TICKET = 13 -- digits
 local FINISHED = { c = true, f = true, x = true }
 local ASIDE_SECONDS = 7 * 24 * 3600
+local REMEMBERED = 60 * 1000000 -- for how long a settlement is known to whoever sends it again
+local NO_KEY = '\255' -- keys are UTF-8, in which this byte does not occur
 
 -- Whether a command was refused for this reason. Others are not for a script to deal with: a server
 -- whose memory is full, or that has lost its replicas, will work again.
@@ -154,6 +157,7 @@ end
 
 local bell = nil
 local told_finished = false
+local keeps = false
 local notices = 0
 
 local function armed_until()
@@ -280,13 +284,41 @@ end
 
 local function forget(limit)
     for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEPT, '-inf', now, 'LIMIT', 0, limit)) do
-        redis.call('DEL', of_key(key))
+        if string.sub(key, 1, 1) ~= NO_KEY then
+            redis.call('DEL', of_key(key))
+        end
         drop(KEPT, key)
     end
 end
 
+-- What a worker is answered that sends a settlement again, since it has not seen the answer: each is
+-- known by its claim's fence and the state that it asks for.
+
+local function remember(fields, before, settlement)
+    local last_three = string.match(before or '', ',[^,]*,[^,]*,[^,]*$') or before or ''
+    fields.settlement, fields.settlements = settlement, last_three .. ',' .. settlement
+end
+
+local function remembered(before, settlement)
+    local answer = string.match(before or '', ',' .. settlement .. '([asc])')
+    for _, letter in ipairs(answer and {} or { 'a', 's', 'c' }) do
+        local until_when = redis.call('ZSCORE', KEPT, NO_KEY .. settlement .. letter)
+        if until_when and tonumber(until_when) > NOW then
+            answer = letter
+        end
+    end
+    return answer
+end
+
 -- Moves of one execution; `fields` are what was read of it. What is to be written besides is in
 -- `values`, so that one call writes all.
+
+local function with_settlements(fields, values)
+    if fields.settlements then
+        values[#values + 1], values[#values + 2] = 'l', fields.settlements
+    end
+    return values
+end
 
 local function wait(key, when, values)
     local ticket = new_ticket()
@@ -295,9 +327,14 @@ local function wait(key, when, values)
     ring(tonumber(when))
 end
 
-local function keep(key, values)
+local function keep(key, fields, values)
     local place = of_key(key)
     local forgotten = '+inf'
+    keeps = true
+    with_settlements(fields, values)
+    if fields.settlement and ttl ~= '' and tonumber(ttl) < REMEMBERED then
+        put(KEPT, whole(NOW + REMEMBERED), NO_KEY .. fields.settlement)
+    end
     if ttl ~= '' and tonumber(ttl) > 0 then
         forgotten = whole(NOW + tonumber(ttl))
         values[#values + 1], values[#values + 2] = 'o', forgotten
@@ -341,7 +378,7 @@ local function finish(key, fields, state, output, value)
     else
         drop(DUE, member_of(key, fields))
     end
-    keep(key, values)
+    keep(key, fields, values)
 end
 
 -- The attempt of an older generation is over: its replacement, if any, may run.
@@ -349,17 +386,18 @@ local function end_superseded(key, fields)
     drop(leases_of(fields), member_of(key, fields))
     if fields[STATE] == 'b' then
         local when = redis.call('HGET', of_key(key), 'w')
-        wait(key, is_time(when) and when or now, { 'f', '', 'c', '' })
+        local values = with_settlements(fields, { 'f', '', 'c', '' })
+        wait(key, is_time(when) and when or now, values)
         changed(key)
     else
-        keep(key, { 'f', '', 'c', '' })
+        keep(key, fields, { 'f', '', 'c', '' })
     end
 end
 
 -- Make the changes, tell who has to be told, and answer.
 local function answered(...)
     make_changes()
-    if ttl ~= '' and told_finished then
+    if ttl ~= '' and keeps then
         redis.call('PEXPIRE', KEPT, server_ttl)
     end
     if told_finished and outstanding() == 0 then
