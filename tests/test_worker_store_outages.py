@@ -169,7 +169,12 @@ async def test_a_settlement_whose_answer_was_lost_counts_once(docket, line, job,
 async def test_what_was_settled_is_told_though_the_answer_was_lost(docket, line, job):
     """Observers learn that the execution has ended, and of no lost lease."""
     told = []
-    docket.observe(lambda event: told.append(type(event)))
+
+    class Ear:
+        def notify(self, event):
+            told.append(type(event))
+
+    docket.observe(Ear())
     await docket.add(job)()
     line.mute = {"settle"}
     async with worker_on(docket) as worker:

@@ -37,6 +37,10 @@ _ELSEWHERE = (
 """Answers by which a server says that another one serves this now: where, is asked anew."""
 
 
+class WrittenOver(StoreUnavailable):
+    """A foreign hand has put something of another type in place of what the docket keeps."""
+
+
 class Connection(Protocol):
     """What is used of redis-py's connections."""
 
@@ -249,6 +253,8 @@ def _without_refusals(answers: list[Any]) -> list[Any]:
     for answer in answers:
         if isinstance(answer, NoScriptError):
             raise answer
+        if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE "):
+            raise WrittenOver(f"the store refuses: {answer}") from answer
         if isinstance(answer, ResponseError):
             raise StoreUnavailable(f"the store refuses: {answer}") from answer
     return answers

@@ -37,10 +37,9 @@ from docket_sim.store.base import (
 from docket_sim.store.redis import scripts, wire
 from docket_sim.store.redis.dialling import Address
 from docket_sim.store.redis.gathering import Gathering
-from docket_sim.store.redis.line import Hold, Line, holds_nothing
-from docket_sim.store.redis.mending import MEND_FIRST, log_what_was_set_aside, mend
+from docket_sim.store.redis.line import Hold, Line, WrittenOver, holds_nothing
+from docket_sim.store.redis.mending import MEND_FIRST, SETS, log_what_was_set_aside, mend
 from docket_sim.store.redis.notices import Notices
-from docket_sim.store.resends import REMEMBERED
 
 _logger = logging.getLogger(__name__)
 _DAY = timedelta(days=1)
@@ -197,13 +196,11 @@ class RedisStore:
 
     async def snapshot(self, *, now: datetime) -> StoreSnapshot:
         """Everything in the docket, read in pages: what changes meanwhile may show as changed."""
-        sets = [self._prefix + name for name in (b"due", b"leased", b"void", b"kept")]
-        due, leased, void, kept = await self._all([("ZRANGE", name, 0, -1) for name in sets])
-        keys = [member[wire.TICKET :] for member in (*due, *leased, *void)] + list(kept)
+        keys = await self._keys(now)
         records: list[Record] = []
         for start in range(0, len(keys), _PAGE):
             page = keys[start : start + _PAGE]
-            found = await self._all([("HGETALL", self._place(key)) for key in page])
+            found = await self._read([self._place(key) for key in page])
             for key, fields in zip(page, found, strict=True):
                 record = wire.record_of(wire.decoded(key), fields, now)
                 if record is not None:
@@ -223,11 +220,13 @@ class RedisStore:
         return [record for record in cleared if record is not None]
 
     async def erase(self) -> None:
-        """Remove all that is kept of this docket, as if it had never been."""
-        sets = [self._prefix + name for name in (b"due", b"leased", b"void", b"kept")]
-        due, leased, void, kept = await self._all([("ZRANGE", name, 0, -1) for name in sets])
-        keys = [member[wire.TICKET :] for member in (*due, *leased, *void)] + list(kept)
-        places = [*map(self._place, keys), *sets, self._prefix + b"meta"]
+        """Remove all that is kept of this docket, as if it had never been.
+
+        What was set aside, for a person to look at, is not.
+        """
+        keys = await self._keys(None)
+        own = [self._prefix + name for name in (*SETS, b"meta")]
+        places = [*map(self._place, keys), *own]
         for start in range(0, len(places), _PAGE):
             await self._all([("UNLINK", *places[start : start + _PAGE])])
 
@@ -266,8 +265,7 @@ class RedisStore:
         always = (now, self._ttl, self._server_ttl)
         answer = await self._line.run(script, self._prefix, *always, *arguments)
         if answer == MEND_FIRST:
-            async with self._mending:
-                await mend(self._line, self._prefix)
+            await self._mend(now)
             answer = await self._line.run(script, self._prefix, *always, *arguments)
         if answer == MEND_FIRST:
             raise StoreUnavailable("somebody keeps writing over what the docket is kept in")
@@ -276,12 +274,38 @@ class RedisStore:
             await self.notices.caught_up()
         return answer
 
+    async def _mend(self, now: int | bytes) -> None:
+        async with self._mending:
+            await mend(self._line, self._prefix, now if isinstance(now, int) else None)
+
     async def _all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         return await self._line.ask_all(commands)
 
+    async def _keys(self, now: datetime | None) -> list[bytes]:
+        """The key of every execution; at `now`, sets that were written over are made anew."""
+        ranges = [("ZRANGE", self._prefix + name, 0, -1) for name in SETS]
+        try:
+            *with_tickets, kept = await self._all(ranges)
+        except WrittenOver:
+            await self._mend(b"" if now is None else self._now(now))
+            *with_tickets, kept = await self._all(ranges)
+        keys = [member[wire.TICKET :] for members in with_tickets for member in members]
+        return [*keys, *kept]
+
+    async def _read(self, places: Sequence[bytes]) -> list[list[bytes]]:
+        """What executions hold; of what is no execution, nothing."""
+        asking = [("HGETALL", place) for place in places]
+        try:
+            return await self._all(asking)
+        except WrittenOver:
+            kinds = await self._all([("TYPE", place) for place in places])
+        return [
+            (await self._all([one]))[0] if kind == b"hash" else []
+            for one, kind in zip(asking, kinds, strict=True)
+        ]
+
     async def _send_gets(self, keys: Sequence[str]) -> list[list[bytes]]:
-        places = [self._place(wire.encoded(key)) for key in keys]
-        return await self._line.ask_all([("HGETALL", place) for place in places])
+        return await self._read([self._place(wire.encoded(key)) for key in keys])
 
     async def _send_submits(
         self, requests: Sequence[tuple[TaskCall, datetime, bool]]
@@ -334,13 +358,13 @@ def _moved(when: datetime, by: timedelta) -> datetime:
 
 
 def _server_ttl(execution_ttl: timedelta, *, servers_clock: bool) -> int:
-    """For how many milliseconds a server keeps what has ended, and how it was settled.
+    """For how many milliseconds a server keeps what has ended.
 
     Where time is virtual, the server's own clock must not come first: what counts is the `o` of a
     record, and this only sweeps up after a run that was broken off.
     """
-    kept = min(max(execution_ttl, REMEMBERED), _LONGEST) + (_ZERO if servers_clock else _DAY)
-    return kept // timedelta(milliseconds=1)
+    kept = min(execution_ttl, _LONGEST) + (_ZERO if servers_clock else _DAY)
+    return max(1, kept // timedelta(milliseconds=1))
 
 
 def prefix_of(name: str) -> str:

@@ -21,12 +21,14 @@ local TICKET = 13 -- digits
 local FINISHED = { c = true, f = true, x = true }
 local ASIDE_SECONDS = 7 * 24 * 3600
 local REMEMBERED = 60 * 1000000 -- for how long a settlement is known to whoever sends it again
+local LEASE = 60 * 1000000 -- where its end is unknown: by then, a worker that lives has renewed it
 local NO_KEY = '\255' -- keys are UTF-8, in which this byte does not occur
 
 -- Whether a command was refused for this reason. Others are not for a script to deal with: a server
 -- whose memory is full, or that has lost its replicas, will work again.
 local function is_refused(answer, reason)
-    return type(answer) == 'table' and answer.err and string.find(answer.err, reason, 1, true)
+    local why = type(answer) == 'table' and answer.err
+    return why and string.find(tostring(why), reason, 1, true) -- fakeredis has bytes of Python there
 end
 
 -- Asked for first, since what a script has done before an error stays done.
@@ -254,6 +256,19 @@ local function member_of(key, fields)
     return (fields[TICKET_OF] or '') .. key
 end
 
+local function give_ticket(key, fields, ticket)
+    fields[TICKET_OF] = ticket
+    redis.call('HSET', of_key(key), 'q', ticket)
+end
+
+-- The same, for a new entry: with a ticket by which its key is found, whatever a foreign hand has left.
+local function sound_member_of(key, fields)
+    if #(fields[TICKET_OF] or '') ~= TICKET then
+        give_ticket(key, fields, new_ticket())
+    end
+    return member_of(key, fields)
+end
+
 -- The fields of a call, as they are asked for of read(), and whether a worker can use them.
 local CALL = { 't', 'a', 'w', 'n', 'p', 'm', 'd' }
 local TASK, ARGUMENTS, WHEN, ATTEMPT, CAUSE, CAUSE_ATTEMPT, DELIVERY = 7, 8, 9, 10, 11, 12, 13
@@ -272,6 +287,10 @@ local function is_entry(set, member, key, fields)
     local home = HOMES[state] or fields[FENCE] and VOID
     local own = member_of(key, fields)
     if set == home and member == own then
+        return true
+    end
+    if set == home and home == VOID and not (#own == #member and redis.call('ZSCORE', VOID, own)) then
+        give_ticket(key, fields, string.sub(member, 1, TICKET)) -- its entry knows it better
         return true
     end
     drop(set, member)
@@ -363,10 +382,10 @@ local function finish(key, fields, state, output, value)
     end
     told_finished = true
     if fields[STATE] == 'b' then -- the attempt that was replaced still holds the lease
-        local member = member_of(key, fields)
+        local leased, member = member_of(key, fields), sound_member_of(key, fields)
         make_changes()
-        put(VOID, redis.call('ZSCORE', LEASED, member) or now, member)
-        drop(LEASED, member)
+        put(VOID, redis.call('ZSCORE', LEASED, leased) or whole(NOW + LEASE), member)
+        drop(LEASED, leased)
         redis.call('HSET', of_key(key), unpack(values))
         changed(key)
         return
@@ -398,7 +417,7 @@ end
 local function answered(...)
     make_changes()
     if ttl ~= '' and keeps then
-        redis.call('PEXPIRE', KEPT, server_ttl)
+        redis.call('PEXPIRE', KEPT, whole(math.max(tonumber(server_ttl), REMEMBERED / 1000)))
     end
     if told_finished and outstanding() == 0 then
         tell('d')
