@@ -20,9 +20,6 @@ local KEPT, META = PREFIX .. 'kept', PREFIX .. 'meta'
 local TICKET = 13 -- digits
 local FINISHED = { c = true, f = true, x = true }
 local ASIDE_SECONDS = 7 * 24 * 3600
-local REMEMBERED = 60 * 1000000 -- for how long a settlement is known to whoever sends it again
-local LEASE = 60 * 1000000 -- where its end is unknown: by then, a worker that lives has renewed it
-local NO_KEY = '\255' -- keys are UTF-8, in which this byte does not occur
 
 -- Whether a command was refused for this reason. Others are not for a script to deal with: a server
 -- whose memory is full, or that has lost its replicas, will work again.
@@ -256,19 +253,6 @@ local function member_of(key, fields)
     return (fields[TICKET_OF] or '') .. key
 end
 
-local function give_ticket(key, fields, ticket)
-    fields[TICKET_OF] = ticket
-    redis.call('HSET', of_key(key), 'q', ticket)
-end
-
--- The same, for a new entry: with a ticket by which its key is found, whatever a foreign hand has left.
-local function sound_member_of(key, fields)
-    if #(fields[TICKET_OF] or '') ~= TICKET then
-        give_ticket(key, fields, new_ticket())
-    end
-    return member_of(key, fields)
-end
-
 -- The fields of a call, as they are asked for of read(), and whether a worker can use them.
 local CALL = { 't', 'a', 'w', 'n', 'p', 'm', 'd' }
 local TASK, ARGUMENTS, WHEN, ATTEMPT, CAUSE, CAUSE_ATTEMPT, DELIVERY = 7, 8, 9, 10, 11, 12, 13
@@ -278,6 +262,21 @@ local function is_call(fields)
         and is_count(fields[GENERATION]) and is_count(fields[ATTEMPT] or '1')
         and is_count(fields[DELIVERY] or '0')
         and (not fields[CAUSE] or is_count(fields[CAUSE_ATTEMPT]))
+end
+
+local LEASE = 60000000 -- where its end is unknown: in a minute, a worker that lives has renewed it
+
+local function give_ticket(key, fields, ticket)
+    fields[TICKET_OF] = ticket
+    redis.call('HSET', of_key(key), 'q', ticket)
+end
+
+-- As member_of(), for a new entry: with a ticket by which its key is found, whatever a foreign hand has left.
+local function sound_member_of(key, fields)
+    if #(fields[TICKET_OF] or '') ~= TICKET then
+        give_ticket(key, fields, string.format('%013.0f', take_number()))
+    end
+    return member_of(key, fields)
 end
 
 -- Whether `member` of `set` is the entry of its execution, or one that a foreign hand has left: that
@@ -300,6 +299,9 @@ local function is_entry(set, member, key, fields)
     end
     return false
 end
+
+local REMEMBERED = 60000000 -- for a minute, a settlement is known to whoever sends it again
+local NO_KEY = '\255' -- keys are UTF-8, in which this byte does not occur
 
 local function forget(limit)
     for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEPT, '-inf', now, 'LIMIT', 0, limit)) do
