@@ -7,20 +7,22 @@ the store once, and whoever watches a key is told to read it again.
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from docket_sim.errors import StoreUnavailable
 from docket_sim.store.base import Listener, begin
+from docket_sim.store.pauses import pauses
 from docket_sim.store.redis.line import Connection, Dial, Hold
 from docket_sim.store.redis.wire import decoded, encoded, instant, unpacked
 
 _logger = logging.getLogger(__name__)
-_PAUSE = 1.0  # seconds between attempts to reach a server that is away
+_LONGEST_PAUSE = timedelta(seconds=5)  # between attempts to reach a server that is away
 _PING = 15.0  # seconds between signs of life
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -171,9 +173,13 @@ class Notices:
     async def _work(self) -> None:
         """Keep a connection, and hand on what comes in."""
         again = False
+        waits = pauses(_LONGEST_PAUSE)
+        loop = asyncio.get_running_loop()
         while True:
+            begun = math.inf
             try:
                 self._connection = await self._dial()
+                begun = loop.time()
                 self._away, self.pending = False, True
                 self._settled.clear()
                 self._asked, self._confirmed = set(), set()
@@ -186,7 +192,9 @@ class Notices:
             finally:
                 await self._drop()
             again = True
-            await asyncio.sleep(_PAUSE)
+            if loop.time() - begun > _LONGEST_PAUSE.total_seconds():
+                waits = pauses(_LONGEST_PAUSE)  # it was here, and may be back soon
+            await asyncio.sleep(next(waits).total_seconds())
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
