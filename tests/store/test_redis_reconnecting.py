@@ -49,10 +49,11 @@ class ShortLived:
 async def listening_by(dial):
     """Somebody who listens by what `dial` gives."""
 
-    async def arm():
+    async def nothing():
         pass
 
-    notices = Notices(dial, b"", arm=arm, here=lambda at: at, hold=holds_nothing, keep_alive=False)
+    given = {"arm": nothing, "here": lambda at: at, "hold": holds_nothing, "keep_alive": None}
+    notices = Notices(dial, b"", **given)
     with notices.listen(Ear()):
         yield
     await notices.close()

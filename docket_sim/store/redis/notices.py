@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from docket_sim.errors import StoreUnavailable
 from docket_sim.store.base import Listener, begin
 from docket_sim.store.pauses import pauses
-from docket_sim.store.redis.line import Connection, Dial, Hold
+from docket_sim.store.redis.line import Connection, Dial, Elsewhere, Hold
 from docket_sim.store.redis.wire import decoded, encoded, instant, unpacked
 
 _logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Notices:
         arm: Callable[[], Awaitable[object]],
         here: Callable[[datetime], datetime],
         hold: Hold,
-        keep_alive: bool,
+        keep_alive: Callable[[], Awaitable[object]] | None,
     ) -> None:
         """
         Args:
@@ -66,7 +66,9 @@ class Notices:
             arm: makes the store tell of whatever comes next.
             here: turns an instant on the store's clock into one on ours.
             hold: is told what is under way.
-            keep_alive: whether to ask for signs of life, so that a dead connection is noticed.
+            keep_alive: asks the store something, now and then, to which the answer is `Elsewhere`
+                where the docket has moved away; so is the connection for a sign of life. `None`
+                asks neither.
         """
         self._dial = dial
         self._bell = prefix + b"bell"
@@ -236,7 +238,8 @@ class Notices:
 
     async def _read(self, connection: Connection) -> None:
         self._alive = True
-        timer = self._look_for_life(connection) if self._keep_alive else None
+        ask = self._keep_alive
+        timer = self._look_for_life(connection, ask) if ask is not None else None
         try:
             while True:
                 message: Any = await connection.read_response(disable_decoding=True)
@@ -247,15 +250,32 @@ class Notices:
             if timer is not None:
                 timer.cancel()
 
-    def _look_for_life(self, connection: Connection) -> asyncio.Task[None]:
+    def _look_for_life(
+        self, connection: Connection, ask: Callable[[], Awaitable[object]]
+    ) -> asyncio.Task[None]:
         async def look() -> None:
             while self._alive:
                 self._alive = False
                 await self._send("PING")
+                if await self._has_moved(ask):
+                    break
                 await asyncio.sleep(_PING)
             await connection.disconnect(nowait=True)
 
         return begin(look(), "signs of life")
+
+    async def _has_moved(self, ask: Callable[[], Awaitable[object]]) -> bool:
+        """Whether this connection leads to where the docket has lived before.
+
+        There it would go on, and be told nothing: whoever only waits would do so for ever.
+        """
+        try:
+            await ask()
+        except Elsewhere:
+            return True
+        except StoreUnavailable:
+            return False  # it is away: then this connection will show it, too
+        return False
 
     async def _take(self, message: list[Any]) -> None:
         kind = bytes(message[0]).lower()

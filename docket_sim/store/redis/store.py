@@ -89,7 +89,7 @@ class RedisStore:
             arm=self._arm,
             here=lambda when: _moved(when, -self._server_is_ahead),
             hold=hold,
-            keep_alive=servers_clock,
+            keep_alive=self._ask_for_nothing if servers_clock else None,
         )
         self._submits: Gathering[tuple[TaskCall, datetime, bool], Submitted] = Gathering(
             self._send_submits
@@ -247,6 +247,10 @@ class RedisStore:
 
     async def _arm(self) -> None:
         await self._line.ask("HSET", self._prefix + b"meta", "b", "inf")
+
+    async def _ask_for_nothing(self) -> None:
+        """A write that changes nothing: only a server that the docket lives on takes it."""
+        await self._line.ask("PERSIST", self._prefix + b"meta")
 
     def _place(self, key: bytes) -> bytes:
         return self._prefix + b"x:" + key
