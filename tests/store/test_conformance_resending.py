@@ -3,6 +3,8 @@
 A worker that has not seen the answer sends it again, and has to learn what became of it.
 """
 
+import asyncio
+
 import pytest
 from conformance import COMPLETED, FAILED, TTL, seconds
 
@@ -211,6 +213,15 @@ async def test_a_key_that_is_used_again_is_left_alone_where_no_record_is_kept(fo
     assert await desk.settle(first) is Settled.APPLIED
     assert await desk.state("a") is ExecutionState.RUNNING
     assert await desk.settle(second) is Settled.APPLIED
+
+
+async def test_settlements_that_travel_together_may_be_the_same(desk, forgetful_desk):
+    """Whichever comes first is applied, and the others are it."""
+    for one in (desk, forgetful_desk):
+        await one.submit("a")
+        claim = await one.claim_one()
+        answers = await asyncio.gather(*(one.settle(claim) for _ in range(5)))
+        assert answers == [Settled.APPLIED] * 5
 
 
 async def test_the_watched_and_the_listening_are_told_nothing_again(desk):

@@ -322,13 +322,16 @@ end
 
 local function remembered(before, settlement)
     local answer = string.match(before or '', ',' .. settlement .. '([asc])')
-    for _, letter in ipairs(answer and {} or { 'a', 's', 'c' }) do
+    if answer then
+        return answer
+    end
+    make_changes() -- it may be known since a moment ago
+    for _, letter in ipairs({ 'a', 's', 'c' }) do
         local until_when = redis.call('ZSCORE', KEPT, NO_KEY .. settlement .. letter)
         if until_when and tonumber(until_when) > NOW then
-            answer = letter
+            return letter
         end
     end
-    return answer
 end
 
 -- Moves of one execution; `fields` are what was read of it. What is to be written besides is in
