@@ -13,7 +13,8 @@ _CHOICES = 8
 
 def headline(found: Found) -> str:
     """The failure in one line."""
-    return f"run {found.run} of {found.runs} broke: {_said(found.shrunk.error)}"
+    which = "the run" if found.runs == 1 else f"run {found.run} of {found.runs}"
+    return f"{which} broke: {_said(found.shrunk.error)}"
 
 
 def report(found: Found, replay: str) -> str:
