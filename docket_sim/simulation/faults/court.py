@@ -180,7 +180,7 @@ class Court:
         if rule is not None and isinstance(rule.effect, Resend):
             self._count(rule)
             call.fate.append("sent twice")
-            call.answer = await self._send(call, send)
+            call.answer = await self._apply(call, send)
         elif rule is not None:
             await self._follow(call, rule)
         await self._take_time(call, "answer's latency")
@@ -188,23 +188,23 @@ class Court:
             self.troubles.refuse(call)
 
     async def _apply(self, call: StoreCall, send: Send) -> Any:
-        call.answer = answer = await self._send(call, send)
+        if self._direct:
+            await asyncio.sleep(0)
+            return await self._record(call, send)
+        if call.host is None:
+            return await self._record(call, send)
+        # What is under way over a shared connection goes on when one worker's machine stops.
+        return await outside_hosts(self._running, self._record(call, send))
+
+    async def _record(self, call: StoreCall, send: Send) -> Any:
+        """Let the store apply a call, and tell who watches."""
+        for watch in self.before:
+            watch(call)
+        call.answer = answer = await send(self._clock.true_now())
         call.answered_at = self._clock.microseconds
         for watch in self.after:
             watch(call)
         return answer
-
-    async def _send(self, call: StoreCall, send: Send) -> Any:
-        if self._direct:
-            await asyncio.sleep(0)
-            for watch in self.before:
-                watch(call)
-            return await send(self._clock.true_now())
-        now = self._clock.true_now()
-        if call.host is None:
-            return await send(now)
-        # What a shared connection does for one worker goes on when another one's machine stops.
-        return await outside_hosts(self._running, _awaited(send(now)))
 
     async def _take_time(self, call: StoreCall, which: str) -> None:
         latencies = self._faults.latencies
@@ -366,7 +366,3 @@ def note_lease(troubles: Troubles, lease: timedelta) -> None:
     """Take note of how long workers claim for; other claims only ask."""
     if lease:
         troubles.lease = lease
-
-
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
