@@ -9,7 +9,7 @@ local claims = {}
 -- The execution that `member` of `set` stands for, or false when it stands for none; then it is dropped.
 local function fields_of(set, member)
     local key, reported = key_of(member), #aside
-    local fields = read(key, unpack(CALL))
+    local fields = read_call(key)
     if not fields then
         drop(set, member)
         if #aside == reported then
