@@ -1,13 +1,12 @@
 """One connection to a Redis server, on which many requests are under way at once.
 
-redis-py dials, writes and parses; here requests and answers are matched. Nothing is ever sent
+redis-py dials; here requests and answers are matched. Nothing is ever sent
 again: whether a request whose answer was lost was carried out, only its sender can find out.
 """
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from redis.exceptions import (
@@ -38,12 +37,21 @@ _ELSEWHERE = (
 
 
 class Connection(Protocol):
-    """What is used of redis-py's connections."""
+    """A connection to a server; whoever has dialled it begins to hear before anything else."""
 
-    async def disconnect(self, nowait: bool = ...) -> None: ...
-    def pack_command(self, *args: Any) -> list[bytes]: ...
-    async def send_packed_command(self, command: Any, check_health: bool = ...) -> None: ...
-    async def read_response(self, disable_decoding: bool = ..., **options: Any) -> Any: ...
+    def hear(self, take: Callable[[Any], None], gone: Callable[[str], None]) -> None:
+        """Hand each answer to `take`, an error as the exception that it is, and say to `gone` why
+        no more will come.
+        """
+        ...
+
+    def write(self, commands: Iterable[tuple[Any, ...]]) -> None:
+        """Send commands, without waiting for them to leave."""
+        ...
+
+    def hang_up(self) -> None:
+        """End it; nothing more is heard."""
+        ...
 
 
 Dial = Callable[[], Awaitable[Connection]]
@@ -77,11 +85,9 @@ class Line:
         self._patience = patience
         self._connection: Connection | None = None
         self._dialling: asyncio.Task[None] | None = None
-        self._reader: asyncio.Task[None] | None = None
         self._awaited: deque[_Exchange] = deque()
         self._watchdog: asyncio.TimerHandle | None = None
         self._answered = 0
-        self._why = ""
 
     async def open(self) -> None:
         """Dial, if need be.
@@ -100,11 +106,11 @@ class Line:
 
     async def close(self) -> None:
         """Hang up; what is under way fails."""
-        self._why = "the connection was closed"
-        for task in (self._dialling, self._reader):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+        if self._dialling is not None:
+            self._dialling.cancel()
+            await asyncio.wait([self._dialling])
+        self._hang_up("the connection was closed")
+        await asyncio.sleep(0)  # so that the connection has come to its end
 
     async def run(self, script: Script, prefix: bytes, *arguments: Any) -> Any:
         """Run a script, which is sent to a server that does not know it yet.
@@ -137,16 +143,13 @@ class Line:
         connection = self._connection
         if connection is None:
             raise StoreUnavailable("the store hung up at once")
-        packed: list[bytes] = []
-        for command in commands:
-            packed.extend(connection.pack_command(*command))
         loop = asyncio.get_running_loop()
         exchange = _Exchange(len(commands), loop.create_future(), self._hold("a request to Redis"))
         self._awaited.append(exchange)
         if self._watchdog is None:
             self._watch(loop)
         try:
-            await connection.send_packed_command(packed, check_health=False)
+            connection.write(commands)
         except (RedisError, OSError) as error:
             self._hang_up(f"the store went away: {error}")
         return _without_refusals(await exchange.done)
@@ -154,32 +157,12 @@ class Line:
     async def _connect(self) -> None:
         over = self._hold("a connection to Redis")
         try:
-            self._connection = connection = await self._dial()
+            connection = await self._dial()
         finally:
             self._dialling = None
             over()
-        self._why = "the store hung up"
-        self._reader = begin(self._read(connection), "answers")
-
-    async def _read(self, connection: Connection) -> None:
-        """Hand each answer to who waits for it, in the order of the requests."""
-        try:
-            while True:
-                try:
-                    answer = await connection.read_response(disable_decoding=True)
-                except ResponseError as error:
-                    answer = error
-                self._take(answer)
-                if isinstance(answer, _ELSEWHERE):
-                    self._why = f"another server has to be asked: {answer}"
-                    return
-        except (RedisError, OSError) as error:
-            self._why = f"the store went away: {error}"
-        finally:
-            self._connection = self._reader = None
-            self._fail()
-            with contextlib.suppress(RedisError, OSError):
-                await connection.disconnect(nowait=True)
+        connection.hear(self._take, self._went_away)
+        self._connection = connection
 
     def _take(self, answer: Any) -> None:
         self._answered += 1
@@ -188,6 +171,8 @@ class Line:
             if not self._awaited and self._watchdog is not None:
                 self._watchdog.cancel()
                 self._watchdog = None
+        if isinstance(answer, _ELSEWHERE):
+            self._hang_up(f"another server has to be asked: {answer}")
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look later whether answers still come."""
@@ -201,18 +186,22 @@ class Line:
             self._watch(asyncio.get_running_loop())
 
     def _hang_up(self, why: str) -> None:
-        self._why = why
-        if self._reader is not None:
-            self._reader.cancel()
+        if self._connection is not None:
+            self._connection.hang_up()
+            self._fail(why)
 
-    def _fail(self) -> None:
+    def _went_away(self, why: str) -> None:
+        self._fail(f"the store went away: {why}")
+
+    def _fail(self, why: str) -> None:
         """Tell all who wait for an answer that none will come."""
+        self._connection = None
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None
         awaited, self._awaited = self._awaited, deque()
         for exchange in awaited:
-            exchange.fail(StoreUnavailable(f"{self._why}; whether it was done is unknown"))
+            exchange.fail(StoreUnavailable(f"{why}; whether it was done is unknown"))
 
 
 class _Exchange:
