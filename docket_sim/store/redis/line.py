@@ -70,6 +70,10 @@ def holds_nothing(_: str) -> Callable[[], None]:
 def _nothing() -> None: ...
 
 
+Late = Callable[[asyncio.Future[list[Any]]], None]
+"""Is given the answers, errors included, that come after nobody has waited for them."""
+
+
 class Line:
     """A connection that is dialled when it is needed, and again after it was lost."""
 
@@ -112,16 +116,20 @@ class Line:
         self._hang_up("the connection was closed")
         await asyncio.sleep(0)  # so that the connection has come to its end
 
-    async def run(self, script: Script, prefix: bytes, *arguments: Any) -> Any:
+    async def run(
+        self, script: Script, prefix: bytes, *arguments: Any, late: "Late | None" = None
+    ) -> Any:
         """Run a script, which is sent to a server that does not know it yet.
 
         Raises:
             StoreUnavailable: no answer, so that whether it ran is unknown; or a refusal.
         """
+        rest = (1, prefix, *arguments)
         try:
-            return await self.ask("EVALSHA", script.sha, 1, prefix, *arguments)
+            [answer] = await self.ask_all([("EVALSHA", script.sha, *rest)], late=late)
         except NoScriptError:  # it did not run, so it may be sent again
-            return await self.ask("EVAL", script.source, 1, prefix, *arguments)
+            [answer] = await self.ask_all([("EVAL", script.source, *rest)], late=late)
+        return answer
 
     async def ask(self, *command: Any) -> Any:
         """Send one command, and return the answer.
@@ -133,8 +141,14 @@ class Line:
         [answer] = await self.ask_all([command])
         return answer
 
-    async def ask_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    async def ask_all(
+        self, commands: Sequence[tuple[Any, ...]], *, late: "Late | None" = None
+    ) -> list[Any]:
         """Send some commands together, and return the answers.
+
+        Args:
+            commands: what to send.
+            late: is given what the answers come to, when whoever asks is cancelled after sending.
 
         Raises: as `ask`.
         """
@@ -152,7 +166,13 @@ class Line:
             connection.write(commands)
         except (RedisError, OSError) as error:
             self._hang_up(f"the store went away: {error}")
-        return _without_refusals(await exchange.done)
+        try:
+            answers = await exchange.done
+        except asyncio.CancelledError:
+            if late is not None:
+                late(exchange.again())
+            raise
+        return _without_refusals(answers)
 
     async def _connect(self) -> None:
         over = self._hold("a connection to Redis")
@@ -207,7 +227,7 @@ class Line:
 class _Exchange:
     """Commands that were sent together, and the answers as they come in."""
 
-    __slots__ = ("_answers", "_expected", "_over", "done")
+    __slots__ = ("_answers", "_error", "_expected", "_over", "done")
 
     def __init__(
         self, expected: int, done: "asyncio.Future[list[Any]]", over: Callable[[], None]
@@ -216,6 +236,7 @@ class _Exchange:
         self._expected = expected
         self._over = over
         self._answers: list[Any] = []
+        self._error: StoreUnavailable | None = None
 
     def take(self, answer: Any) -> bool:
         """Add an answer, and say whether it was the last."""
@@ -230,8 +251,19 @@ class _Exchange:
     def fail(self, error: StoreUnavailable) -> None:
         """No more answers will come."""
         self._over()
+        self._error = error
         if not self.done.done():
             self.done.set_exception(error)
+
+    def again(self) -> "asyncio.Future[list[Any]]":
+        """What the answers come to, for who goes on waiting in place of who has stopped."""
+        if self.done.cancelled():
+            self.done = self.done.get_loop().create_future()
+            if self._error is not None:
+                self.done.set_exception(self._error)
+            elif len(self._answers) == self._expected:
+                self.done.set_result(self._answers)
+        return self.done
 
 
 def _without_refusals(answers: list[Any]) -> list[Any]:
