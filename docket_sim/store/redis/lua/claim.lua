@@ -70,7 +70,8 @@ local function take(set, member)
         return
     end
     local fence = whole(take_number())
-    local delivery = whole(tonumber(fields[DELIVERY] or '0') + 1)
+    local before = fields[DELIVERY]
+    local delivery = before and whole(before + 1) or '1'
     redis.call('HSET', of_key(key), 's', 'r', 'f', fence, 'd', delivery, 'k', worker, 'b', now)
     put(LEASED, expiry, member)
     changed(key)

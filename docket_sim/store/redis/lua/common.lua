@@ -312,11 +312,14 @@ local function wait(key, when, values)
     ring(tonumber(when))
 end
 
+local forgotten = nil -- when those are forgotten that end now; turning numbers into text takes long
+
 local function keep(key, values)
     local place = of_key(key)
-    local forgotten = '+inf'
-    if ttl ~= '' and tonumber(ttl) > 0 then
-        forgotten = whole(NOW + tonumber(ttl))
+    if not forgotten then
+        forgotten = (ttl == '' or ttl == '0') and '+inf' or whole(NOW + ttl)
+    end
+    if forgotten ~= '+inf' then
         values[#values + 1], values[#values + 2] = 'o', forgotten
     end
     redis.call('HSET', place, unpack(values))

@@ -21,11 +21,10 @@ local function take_place(key, fields)
 end
 
 -- A due time that had come when the call was sent has come, whatever the clock of its sender says.
+local SENT = tonumber(sent)
 local function due_time(when)
-    if sent ~= '' and tonumber(when) <= tonumber(sent) then
-        return whole(NOW - (tonumber(sent) - tonumber(when)))
-    end
-    return when
+    local since = SENT and SENT - when
+    return since and since >= 0 and whole(NOW - since) or when
 end
 
 local function submit(key, task, arguments, when, attempt, cause, cause_attempt, replace)
@@ -46,7 +45,7 @@ local function submit(key, task, arguments, when, attempt, cause, cause_attempt,
         drop(KEPT, key) -- the server may have expired the execution before its entry there
     end
     when = due_time(when)
-    local values = { 't', task, 'a', arguments, 'w', when, 'g', whole(generation) }
+    local values = { 't', task, 'a', arguments, 'w', when, 'g', generation == 1 and '1' or whole(generation) }
     if attempt ~= '1' then
         values[9], values[10] = 'n', attempt
     end
