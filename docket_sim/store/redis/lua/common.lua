@@ -1,4 +1,5 @@
 -- What all scripts share. KEYS[1] is the prefix of a docket's keys; it holds their hash tag.
+-- Each script is sent with what it uses of this, found by name: see prelude.py.
 --
 -- x:KEY    a hash, one execution:   s state    t task      a arguments  w due time   n attempt
 --                                   g generation           p, m cause's key and attempt
