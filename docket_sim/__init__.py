@@ -2,7 +2,7 @@
 
 The rooms, from the ground up; each imports only from its own floor and below:
 
-    8  cli, strategies, pytest_docket                               the doors of operators and tests
+    8  cli, search, strategies, pytest_docket                       the doors of operators and tests
     7  simulation, assertions                                       the laboratory
     6  worker                                                       claims, performs, settles
     5  docket, lookup, logs                                         schedules, looks up, logs
@@ -42,7 +42,9 @@ from docket_sim.errors import (
     DocketError,
     EndlessRun,
     ExecutionCancelled,
+    FailureFound,
     InjectedFailure,
+    InvariantBroken,
     LeakedTasks,
     NothingToRun,
     PayloadError,
@@ -76,8 +78,10 @@ from docket_sim.execution import (
 )
 from docket_sim.lookup import DocketSnapshot
 from docket_sim.perform import Performed
+from docket_sim.search import Exploration, explore
 from docket_sim.settings import WorkerSettings
 from docket_sim.simulation import (
+    Faults,
     Hangs,
     Moment,
     Raises,
@@ -122,11 +126,15 @@ __all__ = [
     "ExecutionCancelled",
     "ExecutionState",
     "ExpectedCall",
+    "Exploration",
     "ExponentialRetry",
     "Failed",
+    "FailureFound",
+    "Faults",
     "Finish",
     "Hangs",
     "InjectedFailure",
+    "InvariantBroken",
     "LeakedTasks",
     "MemoryStore",
     "Moment",
@@ -181,5 +189,6 @@ __all__ = [
     "any_call",
     "call",
     "current_attempt",
+    "explore",
     "simulate",
 ]

@@ -5,6 +5,8 @@ The one file that reads randomness; a lint rule bans it everywhere else.
 
 import random
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -72,3 +74,30 @@ class SystemEntropy(SeededEntropy):
 
     def __init__(self) -> None:
         super().__init__(None)
+
+
+class Dice:
+    """A generator of numbers by chance, the same for the same seed in every process."""
+
+    def __init__(self, seed: int) -> None:
+        """
+        Args:
+            seed: any integer.
+        """
+        self._random = random.Random(seed)
+        self.random = self._random.random
+
+    def between(self, first: int, last: int) -> int:
+        """A whole number from `first` to `last`, both included."""
+        return first + int(self.random() * (last - first + 1))
+
+
+@contextmanager
+def dice_of_others(seed: int) -> Generator[None]:
+    """Let what user code draws from the module `random` follow from `seed` in this context."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

@@ -20,6 +20,8 @@ Each message says what was expected, what was found and what to do about it.
         ├── ClockHeld           outside work has held virtual time for too long
         ├── BlockingSleep       `time.sleep()` on the event loop
         ├── NothingToRun        a step was asked for and there is none
+        ├── InvariantBroken     something that must hold in every run (also an AssertionError)
+        ├── FailureFound        a search has found a run that fails (also an AssertionError)
         └── Unchecked           what a test has left behind (also an AssertionError)
             ├── UnseenFailures  executions failed and nobody looked
             ├── UnfinishedWork  work that is due was left over
@@ -131,6 +133,30 @@ class BlockingSleep(SimulationError):
 
 class NothingToRun(SimulationError):
     """`run_next()` was asked for a step, but nothing is scheduled."""
+
+
+class InvariantBroken(SimulationError, AssertionError):
+    """Something that must hold in every run did not.
+
+    Attributes:
+        id: names the invariant, for its switch.
+    """
+
+    def __init__(self, id: str, message: str) -> None:  # noqa: A002 - the word that users know
+        super().__init__(message)
+        self.id = id
+
+
+class FailureFound(SimulationError, AssertionError):
+    """A search has found a run that fails; the cause is what it fails with.
+
+    Attributes:
+        replay: the token that makes the run again.
+    """
+
+    def __init__(self, message: str, *, replay: str) -> None:
+        super().__init__(message)
+        self.replay = replay
 
 
 class Unchecked(SimulationError, AssertionError):

@@ -76,11 +76,12 @@ class Started(AttemptEvent):
 
 @dataclass(frozen=True, slots=True)
 class Retried(AttemptEvent):
-    """An attempt failed, and another one is due at `when`."""
+    """An attempt failed, and another one is due at `when`, as `policy` has decided."""
 
     error: BaseException
     when: datetime
     timed_out: bool = False
+    policy: object | None = None
 
 
 @dataclass(frozen=True, slots=True)

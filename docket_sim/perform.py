@@ -80,10 +80,12 @@ class Performed:
     Attributes:
         outcome: what happened.
         settlement: what was decided.
+        policy: the retry policy of the attempt, if it has one.
     """
 
     outcome: Outcome
     settlement: Settlement
+    policy: Retry | None = None
 
     def result(self) -> Any:
         """What the body returned.
@@ -181,7 +183,7 @@ class Attempt:
         current_attempt.set(assignment.context)
         if not assignment.plan.steps:
             return await self._call_alone(assignment)
-        async with AsyncExitStack() as stack:
+        async with assignment.context.docket.overrides.exit_stack() as stack:
             try:
                 value = await self._call_body(assignment, await self._resolve(assignment, stack))
             except BaseException as error:
@@ -249,7 +251,7 @@ async def perform(attempt: Attempt, codec: TaskCodec, now: Callable[[], datetime
         settlement = decide(attempt, outcome, result, codec, now())
     except Exception as error:  # noqa: BLE001 - a user's policy, or an instant past all datetimes
         outcome, settlement = Failed(error, retryable=False), _failed(codec, error)
-    return Performed(outcome, settlement)
+    return Performed(outcome, settlement, attempt.retry)
 
 
 def decide(

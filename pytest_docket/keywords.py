@@ -33,7 +33,7 @@ def keywords(
     Raises:
         Failed: something was said that cannot be meant; the message says where.
     """
-    known = list(inspect.signature(simulate).parameters)
+    known = [name for name in inspect.signature(simulate).parameters if name != "choices"]
     options = node.config.stash[OPTIONS]
     return {
         **options.ini,
@@ -41,6 +41,27 @@ def keywords(
         **_from_markers(node, known),
         **options.command_line,
     }
+
+
+def seeds(node: pytest.Item) -> int:
+    """How many runs of the test `node` are asked for; 0 when it is run once, as any other.
+
+    Raises:
+        UsageError: the marker says something else than a number.
+    """
+    asked: int | None = node.config.stash[OPTIONS].seeds
+    if asked is not None:
+        return asked
+    for marker in node.iter_markers("docket"):
+        if "seeds" in marker.kwargs:
+            said = marker.kwargs["seeds"]
+            if isinstance(said, bool) or not isinstance(said, int) or said < 1:
+                _refuse(
+                    f"@pytest.mark.docket at {node.nodeid}: seeds: expected a number of runs, "
+                    f"1 or more, found {said!r}"
+                )
+            return said
+    return 0
 
 
 def default_tasks(config: pytest.Config) -> Any:
@@ -76,6 +97,7 @@ def _from_markers(node: pytest.Item, known: list[str]) -> dict[str, Any]:
         if marker.args:
             _refuse(f"{where} takes keywords only, found {marker.args!r}")
         said = {**marker.kwargs, **said}
+    said.pop("seeds", None)  # how often the test is run is not the world's business
     return _checked(where, said, known)
 
 
@@ -87,7 +109,7 @@ def _checked(where: str, said: dict[str, Any], known: list[str]) -> dict[str, An
         _refuse(
             f"{where} has the unknown keyword {', '.join(unknown)}; "
             + (f"did you mean {meant}? " if meant else "")
-            + f"expected some of {', '.join(sorted(known))}"
+            + f"expected some of {', '.join(sorted([*known, 'seeds']))}"
         )
     if "start" in said:
         said["start"] = _as_instant(where, said["start"])

@@ -29,6 +29,9 @@ class Options:
         timeline: whose reports show a timeline: `failed`, `always` or `never`.
         timeline_lines: how many lines of it a report shows.
         html: where an HTML page is written for each failing test, or `None`.
+        seeds: how many times each test with a world is run, or `None` for what its marker says.
+        replay: the token of the only run of each test with a world, or `None`.
+        failures: where failing runs of a search are kept, or `None`.
     """
 
     ini: dict[str, Any]
@@ -37,6 +40,9 @@ class Options:
     timeline: str
     timeline_lines: int
     html: Path | None
+    seeds: int | None = None
+    replay: str | None = None
+    failures: Path | None = None
 
     @property
     def header(self) -> str:
@@ -105,6 +111,21 @@ def add_options(parser: pytest.Parser) -> None:
         help="whose reports show the timeline (-rA or -rP shows those of passing tests)",
     )
     group.addoption(
+        "--docket-seeds",
+        type=int,
+        metavar="N",
+        help="run each test with a world N times, with other interleavings and, where its marker "
+        "or --docket-faults says so, faults; report the simplest failing run",
+    )
+    group.addoption(
+        "--docket-faults",
+        choices=("none", "rough", "hostile"),
+        help="what goes wrong in every world, whatever tests say",
+    )
+    group.addoption(
+        "--docket-replay", metavar="TOKEN", help="make that one run of a test that was searched"
+    )
+    group.addoption(
         "--docket-html", metavar="DIR", help="write an HTML page for each failing test with a world"
     )
 
@@ -119,6 +140,7 @@ def read(config: pytest.Config) -> Options:
     said = {name: value for name, value in ini.items() if value is not None}
     lines = said.pop("timeline_lines", 100)
     html: str | None = config.getoption("--docket-html")
+    failures = said.pop("failures", ".docket")
     timeline: Any = config.getoption("--docket-timeline")
     return Options(
         ini=said,
@@ -127,20 +149,33 @@ def read(config: pytest.Config) -> Options:
         timeline=timeline,
         timeline_lines=lines,
         html=None if html is None else config.invocation_params.dir / html,
+        seeds=_seeds(config),
+        replay=config.getoption("--docket-replay"),
+        failures=config.rootpath / failures if failures else None,
     )
 
 
 def _command_line(config: pytest.Config) -> dict[str, Any]:
     said: dict[str, Any] = {}
     seed, start = config.getoption("--docket-seed"), config.getoption("--docket-start")
+    faults = config.getoption("--docket-faults")
     if seed is not None:
         said["seed"] = seed
+    if faults is not None:
+        said["faults"] = faults
     if start is not None:
         try:
             said["start"] = instant(start)
         except ValueError as error:
             raise pytest.UsageError(f"--docket-start: {error}") from None
     return said
+
+
+def _seeds(config: pytest.Config) -> int | None:
+    seeds: int | None = config.getoption("--docket-seeds")
+    if seeds is not None and seeds < 1:
+        raise pytest.UsageError(f"--docket-seeds: expected 1 or more, found {seeds}")
+    return seeds
 
 
 def _stores(text: str) -> tuple[str, ...]:
@@ -196,6 +231,12 @@ def _positive(value: float) -> float:
     return value
 
 
+def _profile(value: str) -> str:
+    if value not in {"none", "rough", "hostile"}:
+        raise ValueError(f"expected none, rough or hostile, found {value!r}")
+    return value
+
+
 def _collection(value: str) -> str:
     module, _, attribute = value.partition(":")
     if not module or not attribute:
@@ -218,6 +259,8 @@ _SETTINGS = {
     "concurrency": _Setting("int", "how many attempts a worker runs at once", _positive),
     "codec": _Setting("string", "how values travel"),
     "store": _Setting("string", "where the dockets of worlds live, as for --docket-store"),
+    "faults": _Setting("string", "what goes wrong in a world: none, rough, hostile", _profile),
+    "failures": _Setting("string", "where failing runs of a search are kept; .docket by default"),
     "freeze": _Setting("bool", "whether user code sees virtual time in datetime.now()"),
     "patience": _Setting("float", "real seconds that threads may hold virtual time", _positive),
     "allow_failures": _Setting("bool", "whether executions may end failed unseen"),

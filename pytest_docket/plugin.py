@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_docket.keywords import seeds
 from pytest_docket.options import OPTIONS, add_options, read
 from pytest_docket.stash import (
     BODY,
+    ERROR,
     PASSED,
     WORLD,
     item_of,
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from docket_sim import Simulation
 
 _MARKER = (
-    "docket(start=, seed=, tasks=, workers=, ...): how the world of the `sim` fixture is made; the "
-    "keywords are those of docket_sim.simulate()."
+    "docket(start=, seed=, tasks=, workers=, faults=, ...): how the world of the `sim` fixture is "
+    "made; the keywords are those of docket_sim.simulate(). With seeds=N, the test is run N times, "
+    "with other interleavings and faults each time."
 )
 
 
@@ -126,6 +129,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         refuse_idle_marker(item)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a test many times, if that is asked for; others are pytest's own business."""
+    options = item.config.stash[OPTIONS]
+    if not uses_world(item):
+        return None
+    runs = seeds(item)
+    if not runs and options.replay is None:
+        return None
+    from pytest_docket.search import Wanted, run_many_times
+
+    seed = options.command_line.get("seed", 0)
+    run_many_times(item, nextitem, Wanted(runs, seed, options.replay))
+    return True
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
@@ -192,6 +211,7 @@ def pytest_runtest_makereport(
     world = item.stash.get(WORLD, None)
     if world is not None:
         if call.excinfo is not None:
+            item.stash.setdefault(ERROR, call.excinfo.value)
             item.stash[PASSED] = False  # also where pytest_runtest_call saw no exception: unittest
             world.excuse_overrides()  # a fixture's `with` block does not see that
         from pytest_docket.report import add_sections

@@ -7,14 +7,25 @@ import pytest
 
 if TYPE_CHECKING:
     from docket_sim import Simulation
+    from docket_sim.simulation.choices import Choices
 
 WORLD: "pytest.StashKey[Simulation]" = pytest.StashKey()
 BODY = pytest.StashKey[Callable[..., Coroutine[Any, Any, None]]]()
 MARKED = pytest.StashKey[bool]()
 PASSED = pytest.StashKey[bool]()
+CHOICES: "pytest.StashKey[Choices]" = pytest.StashKey()
+ERROR = pytest.StashKey[BaseException]()
 
 WORLD_FIXTURE = "_docket_world"
 _NEEDED_FIRST = ("docket_tasks", "docket_config", "docket_start", "docket_store")
+
+
+def forget_run(item: pytest.Item) -> None:
+    """Forget what was kept of a run of `item`, before the next."""
+    for key in (WORLD, BODY, PASSED, ERROR):
+        untyped: Any = key
+        if untyped in item.stash:
+            del item.stash[untyped]
 
 
 def item_of(request: pytest.FixtureRequest) -> pytest.Item:

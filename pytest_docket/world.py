@@ -14,7 +14,7 @@ import pytest
 from docket_sim import Simulation
 from pytest_docket.keywords import Fixtures, keywords
 from pytest_docket.logs import virtual_time_in_logs
-from pytest_docket.stash import BODY, PASSED, WORLD, item_of
+from pytest_docket.stash import BODY, CHOICES, PASSED, WORLD, item_of
 
 
 class _ReportedAlready(Exception):
@@ -26,7 +26,11 @@ def opened(request: pytest.FixtureRequest, fixtures: Fixtures) -> Generator[Simu
     __tracebackhide__ = True
     item = item_of(request)
     _refuse_trio(request)
-    world = Simulation(**keywords(item, Simulation, fixtures))
+    said = keywords(item, Simulation, fixtures)
+    if CHOICES in item.stash:
+        said["choices"] = item.stash[CHOICES]
+        said.setdefault("faults", "none")
+    world = Simulation(**said)
     item.stash[WORLD] = world
     body = getattr(item, "obj", None)
     if inspect.iscoroutinefunction(body):

@@ -30,6 +30,7 @@ FLOORS = {
     "assertions": 7,
     "cli": 8,
     "strategies": 8,
+    "search": 8,
     "pytest_docket": 8,
 }
 # A dependency may ask for the docket and the worker that run it, so these files name them; in

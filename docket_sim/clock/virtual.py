@@ -4,6 +4,7 @@ Microseconds, because that is the resolution of `datetime`: an instant computed 
 the same instant reached by a timer are then equal, however long the run.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from docket_sim.clock.utc import as_utc
@@ -20,6 +21,7 @@ class VirtualClock:
         start: when the run began, an aware datetime in UTC.
         microseconds: how much virtual time has passed since `start`.
         jumps: from when to when the clock has jumped, in order.
+        skew: tells how far the clock is ahead for the code that asks, or `None` when it is nowhere.
     """
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:
@@ -33,11 +35,16 @@ class VirtualClock:
         self.start = as_utc(start, "start")
         self.microseconds = 0
         self.jumps: list[tuple[datetime, datetime]] = []
+        self.skew: Callable[[], timedelta] | None = None
         self._now = self.start
         self._now_at = 0
 
     def now(self) -> datetime:
-        """The present virtual instant: an aware datetime in UTC."""
+        """The present virtual instant, as the code that asks sees it: an aware datetime in UTC."""
+        return self.true_now() if self.skew is None else self.true_now() + self.skew()
+
+    def true_now(self) -> datetime:
+        """The present virtual instant, whatever machine asks: an aware datetime in UTC."""
         if self._now_at != self.microseconds:
             self._now = self.start + timedelta(microseconds=self.microseconds)
             self._now_at = self.microseconds

@@ -5,6 +5,7 @@ be asked for by the one that stands in, and is then the next older one, or the r
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, cast
 
 from docket_sim.dependencies.base import Dependency
@@ -84,10 +85,12 @@ class Overrides:
 
     Attributes:
         version: changes whenever something is put in place or taken away.
+        exit_stack: makes the stack by which the dependencies of an attempt are torn down.
     """
 
     def __init__(self) -> None:
         self.version = 0
+        self.exit_stack: Callable[[], AsyncExitStack] = AsyncExitStack
         self._layers: list[Override] = []
 
     def __bool__(self) -> bool:

@@ -23,9 +23,11 @@ class Retry(Immediate["Retry"]):
         attempts: how many runs there may be in all; `None` for no limit.
         delay: how long the next attempt will wait, should this one fail. A body may assign it.
         attempt: the number of the present attempt, counted from 1.
+        planned: what `delay` was before the body could assign it; `None` outside of an attempt.
     """
 
     single: ClassVar[bool] = True
+    planned: timedelta | None = None
 
     def __init__(self, attempts: int | None = 1, delay: timedelta = _ZERO) -> None:
         """
@@ -86,8 +88,13 @@ class Retry(Immediate["Retry"]):
         attempt = context.execution.attempt
         policy = copy.copy(self)
         policy.attempt = attempt
-        policy.delay = self.delay_after(attempt, context.entropy)
+        policy.delay = policy.planned = self.delay_after(attempt, context.entropy)
         return policy
+
+    @property
+    def asked_for(self) -> datetime | None:
+        """The instant that the body has asked for by `at()`, or `None`."""
+        return self._asked_for
 
     def after_failure(
         self, call: TaskCall, error: BaseException, now: datetime

@@ -1,5 +1,6 @@
 """The laboratory: the engine on a virtual clock, in a world of its own."""
 
+from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.script import Hangs, Raises, Returns, Runs, ScriptedOutcome, Takes
 from docket_sim.simulation.simulation import Simulation
@@ -8,6 +9,7 @@ from docket_sim.simulation.tally import Tally
 from docket_sim.simulation.timeline import Moment, Timeline
 
 __all__ = [
+    "Faults",
     "Hangs",
     "Moment",
     "Raises",

@@ -28,7 +28,7 @@ def backend(store: str | Store, *, execution_ttl: timedelta) -> Store:
         return store
     url = store if "://" in store else f"{store}://"
     if url == "memory://":
-        return MemoryStore(execution_ttl=execution_ttl)
+        return MemoryStore(execution_ttl=execution_ttl, yields=False)
     name = f"simulation-{SystemEntropy().new_id(SystemClock().now())}"
     return open_store(
         url,

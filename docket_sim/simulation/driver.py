@@ -7,15 +7,16 @@ from datetime import datetime
 
 from docket_sim.clock import VirtualClock
 from docket_sim.errors import NothingToRun, SimulationError
-from docket_sim.events import Event, Scheduled
+from docket_sim.events import AttemptEvent, Event
+from docket_sim.simulation.boundary import Boundary
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.drive import Drive
 from docket_sim.simulation.failures import Failures
+from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.planted import Planted
 from docket_sim.simulation.tally import Tally
 from docket_sim.simulation.timeline import Timeline
-from docket_sim.simulation.turnstile import Turnstile
 
 DEFAULT_LIMIT = 10_000
 
@@ -25,7 +26,9 @@ class Driver:
 
     Attributes:
         loop: the simulation's loop, once there is one.
+        hosts: the machines that the workers run on.
         failures: what has failed, and what has broken the run.
+        when_idle: called when nothing is left to run; raises if something is wrong all the same.
         driving: whether a verb is under way.
         outstanding: whether there may be work that has not ended.
         broken: whether a verb has ended in an error, so that work is left over by necessity.
@@ -36,15 +39,20 @@ class Driver:
     def __init__(
         self,
         clock: VirtualClock,
-        turnstile: Turnstile,
+        boundary: Boundary,
         crew: Crew,
         timeline: Timeline,
         failures: Failures,
     ) -> None:
         self._clock = clock
-        self._turnstile = turnstile
+        self._turnstile = boundary.turnstile
+        self._court = boundary.court
+        self.hosts = boundary.court.troubles.hosts
         self._crew = crew
-        turnstile.gated.update(crew.names)
+        self._turnstile.gated.update(crew.names)
+        crew.engaged = self._turnstile.gated.add
+        self._court.after.append(self._applied)
+        self._court.troubles.changed = self._straggler_moved
         self._timeline = timeline
         self.failures = failures
         self._drive: Drive | None = None
@@ -54,6 +62,7 @@ class Driver:
         self.outstanding = False
         self.planted = Planted(self._action_ended)
         self.checks: list[Callable[[], None]] = []
+        self.when_idle: Callable[[], None] = _nothing
 
     @property
     def driving(self) -> bool:
@@ -91,6 +100,7 @@ class Driver:
                 self._idle = self.loop.create_future()
                 await drive.until(self._idle)
                 await drive.until(self.loop.settled())
+            self.when_idle()
         return self._tally(drive)
 
     async def run_to(self, when: datetime, verb: str, limit: int) -> Tally:
@@ -103,17 +113,44 @@ class Driver:
 
     # What it is told.
 
+    def break_off(self, error: BaseException) -> None:
+        """End the verb that is under way, or the next check, with `error`."""
+        if self._drive is not None and not self._drive.stopped:
+            self._drive.stop(error)
+        else:
+            self.failures.note_broken(error)
+
     def notify(self, event: Event) -> None:
         """Take note of what happened."""
-        if isinstance(event, Scheduled):
-            self.outstanding = True
         if self._drive is not None:
             self._drive.notify(event)
+        if isinstance(event, AttemptEvent):
+            self._straggler_moved()
+
+    def _applied(self, call: StoreCall) -> None:
+        # Not when the docket tells of it: that answer may be late, and the work have ended.
+        if call.calls:
+            self.outstanding = True
+
+    @property
+    def worker(self) -> str:
+        """The name to listen under: that of no worker."""
+        return ""
+
+    def work_due(self, when: datetime) -> None:
+        """Nothing to do: the workers are told."""
+
+    def cancel_requested(self, key: str) -> None:
+        """Nothing to do: the workers are told."""
 
     def drained(self) -> None:
         """Nothing is outstanding."""
         self.outstanding = False
         self._wake()
+
+    def _straggler_moved(self) -> None:
+        if not self.outstanding:
+            self._wake()
 
     def _wake(self) -> None:
         if self._idle is not None and not self._idle.done():
@@ -122,20 +159,30 @@ class Driver:
     async def leave(self) -> None:
         """Stop the workers; a verb that was under way is forgotten."""
         self._drive = None
+        self._court.adjourn()
         await self._crew.leave()
 
     def _action_ended(self, error: BaseException | None) -> None:
-        if error is not None and self._drive is not None and not self._drive.stopped:
-            self._drive.stop(error)
-        elif error is not None:
-            self.failures.note_broken(error)
+        if error is not None:
+            self.break_off(error)
         self._wake()
 
     # How it is done.
 
     async def _anything_left(self) -> bool:
         outlook = await self._turnstile.outstanding(self._clock.now())
-        return bool(outlook.outstanding or self.planted)
+        # After a fault, a worker may still work on what has ended elsewhere: let it find out.
+        return bool(outlook.outstanding or self.planted or self._stragglers())
+
+    def _stragglers(self) -> bool:
+        """Whether a worker is at work, or will be, on what has ended elsewhere."""
+        troubles = self._court.troubles
+        return self._court.disturbed and (
+            troubles.returning
+            or any(
+                worker.in_hand and not troubles.gone(worker.name) for worker in self._crew.workers
+            )
+        )
 
     @asynccontextmanager
     async def _driving(
@@ -184,3 +231,6 @@ class Driver:
         events = drive.events
         self._tallied += len(events)
         return Tally.of(events, running=self._crew.in_hand)
+
+
+def _nothing() -> None: ...

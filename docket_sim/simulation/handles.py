@@ -37,6 +37,11 @@ class Handle(asyncio.Handle):
         self._args = None
 
 
+def context_of(handle: asyncio.Handle) -> Context:
+    """The context in which a callback is to run."""
+    return cast("Any", handle)._context  # type: ignore[no-any-return]  # noqa: SLF001
+
+
 class _OrderingLoop(Protocol):
     """What a task or future asks of its loop."""
 
@@ -44,8 +49,13 @@ class _OrderingLoop(Protocol):
 
 
 class VirtualTask(asyncio.Task[Any]):
-    """A task that hashes by the order in which its loop first hashed it."""
+    """A task that hashes by the order in which its loop first hashed it.
 
+    Attributes:
+        context: the context in which it runs, which tasks keep to themselves before Python 3.12.
+    """
+
+    context: Context | None = None
     _order: int | None = None
 
     def __hash__(self) -> int:

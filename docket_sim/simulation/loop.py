@@ -13,8 +13,8 @@ It relies on these members of asyncio's loops, the same from 3.11 to 3.14: `_run
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextvars import Context, copy_context
 from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar, TypeVarTuple
@@ -42,6 +42,7 @@ class VirtualLoop(AccountingLoop):
     Attributes:
         clock: the virtual time; `loop.time()` is the seconds since its start.
         spin_limit: how many rounds may pass at one instant before the run counts as spinning.
+        admits: asked before anything runs whether it may, or `None` when everything may.
     """
 
     # asyncio's own members, which its stubs leave out.
@@ -64,6 +65,7 @@ class VirtualLoop(AccountingLoop):
         """
         self.clock = clock or VirtualClock()
         self.spin_limit = spin_limit
+        self.admits: Callable[[asyncio.Handle], bool] | None = None
         self._timers = Timers()
         self._due_now: list[Timer] = []
         self._end_of_time = (LAST_INSTANT - self.clock.start).total_seconds()
@@ -97,7 +99,11 @@ class VirtualLoop(AccountingLoop):
             return super().create_task(coro, name=name, context=context, **kwargs)
         self._check_closed()
         name = f"Task-{next(self._task_number)}" if name is None else str(name)
-        return VirtualTask(coro, loop=self, name=name, context=context, **kwargs)
+        if context is None:
+            context = copy_context()
+        task = VirtualTask(coro, loop=self, name=name, context=context, **kwargs)
+        task.context = context
+        return task
 
     def create_future(self) -> asyncio.Future[Any]:
         return VirtualFuture(loop=self)
@@ -167,6 +173,10 @@ class VirtualLoop(AccountingLoop):
         """A timer was cancelled before its time."""
         self._timers.note_cancelled()
 
+    def run_soon(self, handles: Iterable[asyncio.Handle]) -> None:
+        """Run what was held back, after what is about to run."""
+        self._ready.extend(handles)
+
     def runnable(self) -> list[asyncio.Handle]:
         """What is about to run, in order."""
         return [handle for handle in self._ready if not handle.cancelled()]
@@ -190,7 +200,7 @@ class VirtualLoop(AccountingLoop):
             ran += len(ready)
             for _ in range(len(ready)):
                 handle: Any = ready.popleft()
-                if not handle._cancelled:
+                if not handle._cancelled and (self.admits is None or self.admits(handle)):
                     try:
                         handle._context.run(handle._callback, *handle._args)
                     except (SystemExit, KeyboardInterrupt):

@@ -1,9 +1,8 @@
 """`Simulation`: a docket, workers, a loop and a clock of its own, and the verbs to drive them."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -13,23 +12,26 @@ from docket_sim.clock.durations import duration_of
 from docket_sim.clock.virtual import DEFAULT_START
 from docket_sim.codec import Codec
 from docket_sim.dependencies import Perpetual, Retry, Timeout
-from docket_sim.docket import Docket
-from docket_sim.entropy import SeededEntropy
 from docket_sim.events import ErrorRead, Event, Finished, Retried, Scheduled, Source
 from docket_sim.perform import Performed
 from docket_sim.simulation import refusals
 from docket_sim.simulation.backend import backend
+from docket_sim.simulation.boundary import Boundary
+from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.driver import DEFAULT_LIMIT, Driver
 from docket_sim.simulation.failures import Failure, Failures
+from docket_sim.simulation.faults.journal import Journal
+from docket_sim.simulation.faults.rules import Faults
+from docket_sim.simulation.invariants.checked import Invariants, Watch
 from docket_sim.simulation.leftovers import Leftovers, refuse_all
 from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.making import make_docket, maker_of_workers, register
 from docket_sim.simulation.planted import Action
 from docket_sim.simulation.script import Script, ScriptedOutcome, failing, refuse_attempt
 from docket_sim.simulation.stand_ins import StandIn, StandIns
 from docket_sim.simulation.tally import Tally
 from docket_sim.simulation.timeline import Timeline
-from docket_sim.simulation.turnstile import Turnstile
 from docket_sim.simulation.world import World
 from docket_sim.store import Store
 from docket_sim.task import TaskFunction
@@ -83,6 +85,9 @@ class Simulation(Assertions):
         allow_leaked_tasks: bool = False,
         allow_blocking_sleep: bool = False,
         patience: float = 5.0,
+        faults: str | Faults | Iterable[Faults] | None = None,
+        choices: Choices | None = None,
+        unchecked: Collection[str] = (),
     ) -> None:
         """
         Args:
@@ -109,6 +114,11 @@ class Simulation(Assertions):
             allow_leaked_tasks: whether asyncio tasks may be left running at the end.
             allow_blocking_sleep: whether `time.sleep()` may block the event loop for real.
             patience: how many seconds of real time threads may hold virtual time.
+            faults: what is done to workers and store calls: `none`, `rough`, `hostile`, rules such
+                as `Faults.crash_worker(before="settle")`, or several of these.
+            choices: what decides where rules with odds strike, how long store calls take, and
+                jitter; without, no such rule strikes, and jitter follows from the seed.
+            unchecked: the ids of invariants that are not to be checked, or `all`.
 
         Raises:
             ValueError: a naive `start`, or no workers.
@@ -119,35 +129,34 @@ class Simulation(Assertions):
         self.allow_failures = refusals.flag("allow_failures", allow_failures)
         self.allow_pending: bool | Literal["future"] = refusals.pending(allow_pending)
         self.allow_leaked_tasks = refusals.flag("allow_leaked_tasks", allow_leaked_tasks)
+        refusals.flag("freeze", freeze)
+        refusals.flag("allow_blocking_sleep", allow_blocking_sleep)
         self.clock = VirtualClock(start)
-        self._turnstile = Turnstile(backend(store, execution_ttl=refusals.ttl(execution_ttl)))
-        self.docket = self._open_docket(codec, inline=refusals.flag("inline", inline))
+        behind = backend(store, execution_ttl=refusals.ttl(execution_ttl))
+        self._boundary = Boundary(self.clock, behind, Faults.of(faults), choices, seed)
+        inline = refusals.flag("inline", inline)
+        after_submit = self._run_inline if inline else None
+        self.docket = make_docket(self.clock, self._boundary, codec, after_submit)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
-        self._register(tasks)
-        self._make_worker = self._maker_of_workers(concurrency, dependencies)
-        self._crew = Crew(refusals.count("workers", workers), self._make_worker)
+        register(self.docket, tasks)
+        self._make_worker = maker_of_workers(self.docket, concurrency, dependencies)
+        troubles = self._boundary.court.troubles
+        self._crew = Crew(refusals.count("workers", workers), self._make_worker, troubles)
         self._failures = Failures(self.timeline, self.docket.describe)
         seen = self._failures.acknowledge_run
         super().__init__(Evidence(self.docket, self.clock, History(self.timeline.events), seen))
         self._stand_ins = StandIns(self.docket, dependencies)
-        self._driver = Driver(
-            self.clock, self._turnstile, self._crew, self.timeline, self._failures
-        )
+        self._driver = Driver(self.clock, self._boundary, self._crew, self.timeline, self._failures)
+        self._invariants = Invariants(self._boundary.scene, unchecked, self._driver)
+        self._invariants.attach(self.docket, self._boundary.court)
         self._leftovers = Leftovers(self.evidence, self._driver.planted)
-        self._world = World(
-            self.clock,
-            self.docket,
-            self._driver,
-            freeze=refusals.flag("freeze", freeze),
-            guard_sleep=not refusals.flag("allow_blocking_sleep", allow_blocking_sleep),
-            patience=patience,
-        )
+        self._world = self._surroundings(patience, freeze, guard_sleep=not allow_blocking_sleep)
 
     # Entering and leaving.
 
     def __enter__(self) -> Self:
-        self._world.enter(self)
+        self._world.enter(self._driver, self._boundary.use)
         self.loop = self._world.loop
         return self
 
@@ -472,6 +481,16 @@ class Simulation(Assertions):
     # Looking.
 
     @property
+    def journal(self) -> Journal:
+        """What passed between the workers and the store, and what was done to them."""
+        return self._boundary.court.troubles.journal
+
+    @property
+    def described(self) -> str:
+        """The world as far as its choices depend on it: those of another mean something else."""
+        return f"{len(self._crew.names)} {self._boundary.faults!r}"
+
+    @property
     def workers(self) -> list[Worker]:
         """The workers; there are none before the first verb."""
         return list(self._crew.workers)
@@ -489,11 +508,40 @@ class Simulation(Assertions):
         """What stands in for something need not have been used: the test has ended before it."""
         self._stand_ins.excuse()
 
+    def strike(self, faults: Faults) -> None:
+        """Let something go wrong now: `sim.strike(Faults.crash_worker(worker="worker-1"))`.
+
+        Args:
+            faults: power cuts, pauses, partitions, skews, or a restart of the store.
+
+        Raises:
+            TypeError: a fault that happens to a store call.
+        """
+        self._boundary.court.strike(faults)
+
+    def heal(self) -> None:
+        """Let what stands still go on, and reconnect what is cut off, the store included."""
+        self._boundary.court.troubles.heal()
+
+    def invariant(self, watch: Watch) -> Watch:
+        """Check something at every event of the run; also as a decorator.
+
+            @sim.invariant
+            def nobody_is_charged_twice():
+                assert ledger.charges(7) <= 1
+
+        Args:
+            watch: called without arguments; it is broken when it raises or returns `False`. The
+                verb that is under way then ends with `InvariantBroken`.
+        """
+        self._invariants.add(watch)
+        return watch
+
     def recording(self) -> Recording:
         """Record what happens in a block: `with sim.recording() as rec`; it has all assertions."""
         return Recording(self.evidence, self.timeline.events)
 
-    # What the docket and the store tell.
+    # What the docket tells.
 
     def notify(self, event: Event) -> None:
         """Take note of what happened."""
@@ -501,51 +549,25 @@ class Simulation(Assertions):
             self._failures.acknowledge_read(event)
             return
         self.timeline.notify(event)
+        self.journal.notify(event)
         if isinstance(event, Scheduled | Finished | Retried):
             self.loop.note_progress()
         self._failures.notify(event)
         self._driver.notify(event)
-
-    @property
-    def worker(self) -> str:
-        """The name to listen under: that of no worker."""
-        return ""
-
-    def work_due(self, when: datetime) -> None:
-        """Nothing to do: the workers are told."""
-
-    def cancel_requested(self, key: str) -> None:
-        """Nothing to do: the workers are told."""
-
-    def drained(self) -> None:
-        """Nothing is outstanding."""
-        self._driver.drained()
+        self._invariants.event(event)
 
     # How it is done.
 
-    def _open_docket(self, codec: str | Codec, *, inline: bool) -> Docket:
-        return Docket(
-            "simulation",
-            codec=codec,
-            clock=self.clock,
-            entropy=SeededEntropy(self.seed),
-            store=self._turnstile,
-            after_submit=self._run_inline if inline else None,
+    def _surroundings(self, patience: float, freeze: bool, *, guard_sleep: bool) -> World:
+        return World(
+            self.clock,
+            self.docket,
+            self._driver,
+            freeze=freeze,
+            guard_sleep=guard_sleep,
+            patience=patience,
         )
-
-    def _maker_of_workers(
-        self, concurrency: int, dependencies: Mapping[str, Any] | Sequence[Any] | None
-    ) -> "partial[Worker]":
-        at_once = refusals.count("concurrency", concurrency)
-        return partial(Worker, self.docket, concurrency=at_once, dependencies=dependencies)
 
     async def _run_inline(self) -> None:
         if not self._driver.driving:
             await self._driver.run_due(DEFAULT_LIMIT)
-
-    def _register(self, tasks: Iterable[TaskFunction] | str) -> None:
-        if isinstance(tasks, str):
-            self.docket.register_collection(tasks)
-        else:
-            for function in refusals.tasks_in(tasks):
-                self.docket.register(function)

@@ -75,7 +75,7 @@ class Timeline(Sequence[Moment]):
         """
         self.start = start
         self.events: list[Event] = []
-        self._describe = describe
+        self.describe = describe
 
     def notify(self, event: Event) -> None:
         """Note what happened."""
@@ -115,7 +115,7 @@ class Timeline(Sequence[Moment]):
             at=event.at,
             elapsed=event.at - self.start,
             what=_what(event),
-            call=self._describe(call),
+            call=self.describe(call),
             task=call.task,
             key=call.key,
             attempt=call.attempt,

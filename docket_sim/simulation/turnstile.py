@@ -64,9 +64,10 @@ class Turnstile:
         opening, allowed = self._opening, min(limit, self._tickets)
         self._tickets -= allowed  # while the store is asked, they are spoken for
         claimed = await self._store.claim(worker, limit=allowed, lease=lease, now=now)
-        if self._opening == opening:
+        opened_meanwhile = self._opening != opening  # then it was told to look again
+        if not opened_meanwhile:
             self._tickets += allowed - len(claimed.claims)
-        if self.closed:
+        if self.closed or opened_meanwhile:
             return dataclasses.replace(claimed, next_due=None, next_expiry=None)
         return claimed
 

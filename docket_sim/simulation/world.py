@@ -71,14 +71,20 @@ class World:
         self._entered = False
         self._outside = ExitStack()
 
-    def enter(self, listener: Listener) -> None:
-        """Make the loop, and open everything; `listener` is told what the store tells."""
+    def enter(self, listener: Listener, made: Callable[[VirtualLoop], None]) -> None:
+        """Make the loop, and open everything.
+
+        Args:
+            listener: is told what the store tells.
+            made: is told of the loop, before anything runs on it.
+        """
         if self._entered:
             raise SimulationError("a simulation can be entered once; make another one")
         self._entered = True
         with ExitStack() as entering:
             self.loop = self._driver.loop = VirtualLoop(self._clock, patience=self._patience)
             entering.callback(self.loop.close)
+            made(self.loop)
             for patch in self._patches:
                 entering.enter_context(patch)
             self.run(self._open(entering, listener))
@@ -139,12 +145,15 @@ class World:
         others = [
             task
             for task in asyncio.all_tasks()
-            if task is not asyncio.current_task() and not is_the_stores_own(task)
+            if task is not asyncio.current_task()
+            and not is_the_stores_own(task)
+            and not self._driver.hosts.owns_dead(task)
         ]
         others.sort(key=hash)
         leaked = describe(others)
         await cancelled(others)
         await self._docket.__aexit__(None, None, None)
+        self._driver.hosts.bury()
         await self.loop.shutdown_asyncgens()
         await self.loop.shutdown_default_executor()
         return leaked

@@ -20,6 +20,7 @@ from docket_sim.execution import (
     TaskCall,
 )
 from docket_sim.store.base import Claim, Claimed, Renewal, Settled, StoreSnapshot, Submitted
+from docket_sim.store.resends import REMEMBERED, AnsweredOfGone, Resend
 from docket_sim.store.timetable import Entry, Timetable
 from docket_sim.store.watchers import Watchers
 
@@ -44,6 +45,7 @@ class Ledger:
         self._due = Timetable()
         self._leases: dict[str, Timetable] = {}
         self._kept = Timetable()
+        self._gone = AnsweredOfGone()
         self._fences = count(1)
         self._outstanding = 0
 
@@ -85,19 +87,14 @@ class Ledger:
     def settle(self, claim: Claim, settlement: Settlement, now: datetime) -> Settled:
         """End the claim and apply `settlement`, if the claim is still in force."""
         entry = self._held(claim)
+        this = Resend.of(claim, settlement)
         if entry is None:
-            return Settled.LOST
-        if claim.call.generation != entry.call.generation or entry.state.finished:
-            self._end_superseded(entry, now)
-            return Settled.SUPERSEDED
-        if isinstance(settlement, Finish):
-            self._finish(entry, settlement, now)
-        elif entry.cancel_requested:
-            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
-            return Settled.CANCELLED
-        else:
-            self._reschedule(entry, settlement, now)
-        return Settled.APPLIED
+            return self._settled_before(claim.call.key, this, now)
+        answer = self._settle(entry, claim, settlement, now)
+        entry.answered.add(this, answer)
+        if entry.state.finished and self._ttl < REMEMBERED:
+            self._gone.add(this, answer, now)
+        return answer
 
     def cancel(self, key: str, now: datetime) -> Record | None:
         """Cancel the execution `key`, and return what it was before."""
@@ -141,7 +138,46 @@ class Ledger:
             self._finish(entry, Finish(ExecutionState.CANCELLED), now)
         return records
 
+    def __len__(self) -> int:
+        """How many keys are known."""
+        return len(self._entries)
+
+    def peek(self, key: str) -> Record | None:
+        """What is known of `key`, whatever the time."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.record(entry.call.when)
+
+    def left_behind(self) -> list[str]:
+        """The keys that run, or wait for an attempt to end."""
+        unended = {ExecutionState.RUNNING, ExecutionState.BLOCKED}
+        return [key for key, entry in self._entries.items() if entry.state in unended]
+
+    def inconsistencies(self) -> list[str]:
+        """Where the indexes do not agree with the entries, in words; nothing ever should be."""
+        found = [
+            f"{key!r} is {entry.state.value} and {wrong}"
+            for key, entry in self._entries.items()
+            if (wrong := self._misplaced(entry)) is not None
+        ]
+        outstanding = sum(not entry.state.finished for entry in self._entries.values())
+        if outstanding != self._outstanding:
+            found.append(
+                f"{outstanding} executions are outstanding, counted as {self._outstanding}"
+            )
+        return found
+
     # How it is done.
+
+    def _misplaced(self, entry: Entry) -> str | None:
+        leased = entry.lease is not None and entry.place is self._leases.get(entry.lease.worker)
+        match entry.state:
+            case ExecutionState.SCHEDULED | ExecutionState.QUEUED:
+                right = entry.place is self._due and entry.lease is None
+            case ExecutionState.RUNNING | ExecutionState.BLOCKED:
+                right = leased
+            case _:
+                right = entry.place in {None, self._kept} or leased
+        return None if right else f"stands where it should not, lease {entry.lease!r}"
 
     def _accept(self, entry: Entry | None, call: TaskCall, now: datetime) -> Entry:
         generation = 1 if entry is None else entry.call.generation + 1
@@ -179,6 +215,25 @@ class Ledger:
         if entry is None or entry.lease is None or entry.lease.fence != claim.fence:
             return None
         return entry
+
+    def _settle(self, entry: Entry, claim: Claim, settlement: Settlement, now: datetime) -> Settled:
+        if claim.call.generation != entry.call.generation or entry.state.finished:
+            self._end_superseded(entry, now)
+            return Settled.SUPERSEDED
+        if isinstance(settlement, Finish):
+            self._finish(entry, settlement, now)
+        elif entry.cancel_requested:
+            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
+            return Settled.CANCELLED
+        else:
+            self._reschedule(entry, settlement, now)
+        return Settled.APPLIED
+
+    def _settled_before(self, key: str, settlement: Resend, now: datetime) -> Settled:
+        self._forget(now)
+        entry = self._entries.get(key)
+        answer = entry.answered.get(settlement) if entry is not None else None
+        return answer or self._gone.get(settlement) or Settled.LOST
 
     def _take_claimable(self, now: datetime) -> Entry | None:
         """The call that has been due longest, of those that wait and those of expired leases."""
@@ -255,6 +310,7 @@ class Ledger:
             self._kept.put(_later(now, self._ttl), entry)
 
     def _forget(self, now: datetime) -> None:
+        self._gone.forget(now)
         while (entry := self._kept.take(now)) is not None:
             del self._entries[entry.call.key]
 

@@ -27,15 +27,44 @@ class MemoryStore:
     """The calls of one docket, in this process.
 
     May be used from several event loops and threads at once.
+
+    Attributes:
+        execution_ttl: how long the record of an ended execution is kept.
+        yields: whether each verb gives up the loop once.
     """
 
-    def __init__(self, *, execution_ttl: timedelta = timedelta(minutes=15)) -> None:
+    def __init__(
+        self, *, execution_ttl: timedelta = timedelta(minutes=15), yields: bool = True
+    ) -> None:
         """
         Args:
             execution_ttl: how long the record of an ended execution is kept; zero keeps none.
+            yields: whether each verb gives up the loop once, as a call over a network would; a
+                simulation does that itself, on the way to the store.
         """
+        self.yields = yields
+        self.execution_ttl = execution_ttl
         self._ledger = Ledger(execution_ttl)
         self._lock = threading.RLock()  # the collector may close a forgotten listener at any time
+
+    def __len__(self) -> int:
+        """How many keys are known."""
+        return len(self._ledger)
+
+    def peek(self, key: str) -> Record | None:
+        """What is known of `key`, whatever the time."""
+        with self._lock:
+            return self._ledger.peek(key)
+
+    def left_behind(self) -> list[str]:
+        """The keys that run, or wait for an attempt to end."""
+        with self._lock:
+            return self._ledger.left_behind()
+
+    def inconsistencies(self) -> list[str]:
+        """Where the indexes do not agree with what is kept, in words; nothing ever should be."""
+        with self._lock:
+            return self._ledger.inconsistencies()
 
     async def open(self) -> None:
         """Nothing to reach."""
@@ -45,7 +74,8 @@ class MemoryStore:
 
     async def submit(self, call: TaskCall, *, now: datetime, replace: bool = False) -> Submitted:
         """Schedule `call`."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return self._ledger.submit(call, now, replace=replace)
 
@@ -53,43 +83,50 @@ class MemoryStore:
         self, calls: Sequence[TaskCall], *, now: datetime, replace: bool = False
     ) -> Sequence[Submitted]:
         """Schedule `calls`."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return [self._ledger.submit(call, now, replace=replace) for call in calls]
 
     async def claim(self, worker: str, *, limit: int, lease: timedelta, now: datetime) -> Claimed:
         """Claim up to `limit` calls that are due."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return self._ledger.claim(worker, limit, lease, now)
 
     async def renew(self, claims: Sequence[Claim], *, lease: timedelta, now: datetime) -> Renewal:
         """Extend the leases of `claims`."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return self._ledger.renew(claims, lease, now)
 
     async def settle(self, claim: Claim, settlement: Settlement, *, now: datetime) -> Settled:
         """End the claim and apply `settlement`, if the claim is still in force."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return self._ledger.settle(claim, settlement, now)
 
     async def cancel(self, key: str, *, now: datetime) -> Record | None:
         """Cancel the execution `key`, and return what it was before."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return self._ledger.cancel(key, now)
 
     async def get(self, key: str, *, now: datetime) -> Record | None:
         """What is known of `key`."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return self._ledger.get(key, now)
 
     async def watch(self, key: str, *, now: datetime) -> AsyncGenerator[Record | None, None]:
         """What is known of `key` now, and again at each change."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             changes = self._ledger.watchers.watch(key, self._ledger.get(key, now))
         try:
@@ -112,12 +149,14 @@ class MemoryStore:
 
     async def snapshot(self, *, now: datetime) -> StoreSnapshot:
         """Everything in the docket at one moment."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return self._ledger.snapshot(now)
 
     async def clear(self, *, now: datetime, limit: int = 1_000) -> Sequence[Record]:
         """Cancel up to `limit` executions that wait, and return what they were."""
-        await asyncio.sleep(0)
+        if self.yields:
+            await asyncio.sleep(0)
         with self._lock:
             return self._ledger.clear(now, limit)

@@ -51,7 +51,7 @@ def _applied(claim: Claim, performed: Performed, now: datetime) -> Event:
         case Finish(state=state):
             return Finished(now, call, worker, state, error, timed_out)
         case Reschedule(reason=Reason.RETRY, when=when) if error is not None:
-            return Retried(now, call, worker, error, when, timed_out)
+            return Retried(now, call, worker, error, when, timed_out, performed.policy)
         case Reschedule(reason=Reason.RELEASE, when=when) if error is not None:
             return Released(now, call, worker, error, when)
         case Reschedule(when=when, arguments=arguments):

@@ -122,7 +122,7 @@ def test_a_marker_that_names_a_store_is_obeyed(run):
         """
     @pytest.mark.docket(store="memory")
     async def test_story(sim):
-        assert "Memory" in type(sim.docket.store._store).__name__
+        assert "Memory" in type(sim.docket.store._store._store).__name__
     """,
         "--docket-store=fakeredis",
     )

@@ -6,20 +6,22 @@ the store once, and whoever watches a key is told to read it again.
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from docket_sim.errors import StoreUnavailable
 from docket_sim.store.base import Listener, begin
-from docket_sim.store.redis.line import Connection, Dial, Hold
+from docket_sim.store.pauses import pauses
+from docket_sim.store.redis.line import Connection, Dial, Elsewhere, Hold
 from docket_sim.store.redis.wire import decoded, encoded, instant, unpacked
 
 _logger = logging.getLogger(__name__)
-_PAUSE = 1.0  # seconds between attempts to reach a server that is away
+_LONGEST_PAUSE = timedelta(seconds=5)  # between attempts to reach a server that is away
 _PING = 15.0  # seconds between signs of life
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,7 +56,7 @@ class Notices:
         arm: Callable[[], Awaitable[object]],
         here: Callable[[datetime], datetime],
         hold: Hold,
-        keep_alive: bool,
+        keep_alive: Callable[[], Awaitable[object]] | None,
     ) -> None:
         """
         Args:
@@ -63,7 +65,9 @@ class Notices:
             arm: makes the store tell of whatever comes next.
             here: turns an instant on the store's clock into one on ours.
             hold: is told what is under way.
-            keep_alive: whether to ask for signs of life, so that a dead connection is noticed.
+            keep_alive: asks the store something, now and then, to which the answer is `Elsewhere`
+                where the docket has moved away; so is the connection for a sign of life. `None`
+                asks neither.
         """
         self._dial = dial
         self._bell = prefix + b"bell"
@@ -170,9 +174,13 @@ class Notices:
     async def _work(self) -> None:
         """Keep a connection, and hand on what comes in."""
         again = False
+        waits = pauses(_LONGEST_PAUSE)
+        loop = asyncio.get_running_loop()
         while True:
+            begun = math.inf
             try:
                 self._connection = await self._dial()
+                begun = loop.time()
                 self._away, self.pending = False, True
                 self._settled.clear()
                 self._asked, self._confirmed = set(), set()
@@ -183,7 +191,9 @@ class Notices:
                 self._drop()
             _logger.warning("no notices from the store, dialling again: %s", why)
             again = True
-            await asyncio.sleep(_PAUSE)
+            if loop.time() - begun > _LONGEST_PAUSE.total_seconds():
+                waits = pauses(_LONGEST_PAUSE)  # it was here, and may be back soon
+            await asyncio.sleep(next(waits).total_seconds())
 
     async def _hear(self, connection: Connection, *, again: bool) -> str:
         """Hear what comes in until nothing more will, and return why."""
@@ -192,7 +202,8 @@ class Notices:
         self._ask()
         if again:
             await self._tell_all_to_look()
-        timer = begin(self._look_for_life(), "signs of life") if self._keep_alive else None
+        ask = self._keep_alive
+        timer = begin(self._look_for_life(ask), "signs of life") if ask is not None else None
         try:
             why: str = await gone
         finally:
@@ -241,13 +252,28 @@ class Notices:
             except (RedisError, OSError) as error:
                 self._end(str(error))
 
-    async def _look_for_life(self) -> None:
+    async def _look_for_life(self, ask: Callable[[], Awaitable[object]]) -> None:
         while True:
             self._alive = False
             self._send("PING")
+            if await self._has_moved(ask):
+                self._end("the docket lives elsewhere by now")
             await asyncio.sleep(_PING)
             if not self._alive:
                 self._end(f"it has given no sign of life for {_PING:g} s")
+
+    async def _has_moved(self, ask: Callable[[], Awaitable[object]]) -> bool:
+        """Whether this connection leads to where the docket has lived before.
+
+        There it would go on, and be told nothing: whoever only waits would do so for ever.
+        """
+        try:
+            await ask()
+        except Elsewhere:
+            return True
+        except StoreUnavailable:
+            return False  # it is away: then this connection will show it, too
+        return False
 
     def _take(self, message: Any) -> None:
         self._alive = True

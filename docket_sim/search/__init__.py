@@ -1,0 +1,6 @@
+"""The search: many runs of one scenario, until one fails; it is shrunk, shown and replayed."""
+
+from docket_sim.search.explore import Scenario, explore
+from docket_sim.search.explorer import Exploration, Found
+
+__all__ = ["Exploration", "Found", "Scenario", "explore"]

@@ -1,0 +1,215 @@
+"""A run as a sequence diagram in text: a lane for each worker, one for the store, time downward."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from docket_sim.clock.durations import short
+from docket_sim.entropy import short_key
+from docket_sim.events import Started
+from docket_sim.execution import Finish, Reschedule, TaskCall
+from docket_sim.simulation.faults.calls import StoreCall
+from docket_sim.simulation.faults.journal import Entry, Incident, Journal
+from docket_sim.simulation.timeline import Timeline, shortened
+from docket_sim.store import Claimed, Settled
+
+_STORE = "store"
+_ROWS = 60
+_KEYS = 3
+_GAP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a diagram.
+
+    Attributes:
+        at: when, in microseconds of virtual time since the start.
+        lane: in whose lane it begins.
+        said: what it says there.
+        store: what it says in the store's lane, "" for nothing.
+        arrow: whether an arrow leads from the one to the other.
+    """
+
+    at: int
+    lane: str
+    said: str
+    store: str = ""
+    arrow: Literal["", "to"] = ""
+
+
+class Diagram:
+    """The rows of a run, and their text.
+
+    Attributes:
+        rows: what happened, in order.
+    """
+
+    def __init__(self, journal: Journal, timeline: Timeline) -> None:
+        """
+        Args:
+            journal: what passed between the workers and the store.
+            timeline: the same run; it knows how calls read in code.
+        """
+        self._timeline = timeline
+        self._lanes: dict[str, str] = {}
+        self.rows = [row for entry in journal.entries for row in self._rows(entry)]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __str__(self) -> str:
+        lanes = self._order()
+        shown, hidden = self.rows[-_ROWS:], len(self.rows) - _ROWS
+        times = [f"+{short(timedelta(microseconds=row.at))}" for row in shown]
+        margin = max((len(time) for time in times), default=0) + 3
+        widths = self._widths(lanes, shown)
+        head = "".join(f"{lane:<{widths[lane]}}" for lane in lanes)
+        lines = [" " * (margin + 2) + head.rstrip()]
+        if hidden > 0:
+            lines.append(f"{'…':>{margin}}  {hidden} earlier rows")
+        for time, row in zip(times, shown, strict=True):
+            lines.append(f"{time:>{margin}}  {_drawn(row, lanes, widths)}".rstrip())
+        return "\n".join(lines)
+
+    # From entries to rows.
+
+    def _rows(self, entry: Entry) -> Iterable[Row]:
+        match entry:
+            case Incident(at=at, lane=lane, what=what, fault=fault):
+                yield Row(at, lane, f"✗ {what}" if fault else what)
+            case Started(call=call):
+                lane = self._lanes.get(entry.worker, entry.worker)
+                again = f", delivery {entry.delivery}" if entry.delivery > 1 else ""
+                attempt = f", attempt {call.attempt}" if call.attempt > 1 else ""
+                yield Row(self._at(entry.at), lane, f"{self._named(call)} runs{attempt}{again}")
+            case StoreCall():
+                if entry.host is not None:
+                    self._lanes[entry.host.name] = entry.host.lane
+                yield from self._row_of_call(entry)
+
+    def _row_of_call(self, call: StoreCall) -> Iterable[Row]:
+        told = _SAID[call.verb](call) if call.verb in _SAID else None
+        if call.fate:
+            said, _ = told or (call.verb, "")
+            fate = "; ".join(call.fate)
+            yield Row(call.at, call.lane, f"✗ {said}: {fate}", _answer(call), "")
+        elif told is not None:
+            said, answered = told
+            yield Row(self._answered(call), call.lane, said, answered, "to")
+
+    def _answered(self, call: StoreCall) -> int:
+        return call.at if call.answered_at is None else call.answered_at
+
+    def _named(self, call: TaskCall) -> str:
+        return shortened(self._timeline.describe(call))
+
+    def _at(self, when: datetime) -> int:
+        return (when - self._timeline.start) // timedelta(microseconds=1)
+
+    # From rows to text.
+
+    def _order(self) -> list[str]:
+        """The lanes: one worker, the store, the others; the test's own on the far left."""
+        lanes = list(dict.fromkeys(row.lane for row in self.rows if row.lane != _STORE))
+        lanes.sort(key=lambda lane: (lane != "test", lane))
+        test = [lane for lane in lanes if lane == "test"]
+        workers = [lane for lane in lanes if lane != "test"]
+        return [*test, *workers[:1], _STORE, *workers[1:]]
+
+    def _widths(self, lanes: Sequence[str], rows: Sequence[Row]) -> dict[str, int]:
+        widths = {lane: len(lane) for lane in lanes}
+        for row in rows:
+            widths[row.lane] = max(widths[row.lane], len(row.said))
+            widths[_STORE] = max(widths[_STORE], len(row.store))
+        return {lane: min(width, 60) + _GAP + 2 for lane, width in widths.items()}
+
+
+def _drawn(row: Row, lanes: Sequence[str], widths: dict[str, int]) -> str:
+    """A row: what is said in its lane, and, with an arrow, what the store answers."""
+    here, store = lanes.index(row.lane), lanes.index(_STORE)
+    cells = {row.lane: row.said}
+    if row.store:
+        cells[_STORE] = row.store
+    if not row.arrow or not row.store or row.lane == _STORE:
+        return "".join(f"{cells.get(lane, ''):<{widths[lane]}}" for lane in lanes)
+    before = "".join(" " * widths[lane] for lane in lanes[: min(here, store)])
+    between = sum(widths[lane] for lane in lanes[min(here, store) : max(here, store)])
+    if here < store:
+        line = "─" * (between - len(row.said) - 3)
+        return f"{before}{row.said} {line}▶ {row.store}"
+    line = "─" * max(1, between - len(row.store) - 3)
+    return f"{before}{row.store} ◀{line} {row.said}"
+
+
+# What a call of the store says, and what the store's answer means.
+
+
+def _claim(call: StoreCall) -> tuple[str, str] | None:
+    answer = call.answer
+    if not isinstance(answer, Claimed) or not answer.claims:
+        return None
+    keys = _keys(claim.call.key for claim in answer.claims)
+    again = [claim for claim in answer.claims if claim.delivery > 1]
+    worker = answer.claims[0].worker
+    return f"claim {keys}", f"leased to {worker}" + (" (its lease had expired)" if again else "")
+
+
+def _settle(call: StoreCall) -> tuple[str, str]:
+    claim, decided = call.claims[0], call.settlement
+    said = f"settle {short_key(claim.call.key)}: {_decision(decided)}"
+    return said, _answer(call)
+
+
+def _decision(settlement: Any) -> str:
+    match settlement:
+        case Finish(state=state):
+            return str(state.value)
+        case Reschedule(when=when, reason=reason):
+            return f"{reason.value}, due {when:%H:%M:%S}"
+        case _:
+            return ""
+
+
+def _answer(call: StoreCall) -> str:
+    match call.answer:
+        case Settled.APPLIED:
+            return "done"
+        case Settled() as settled:
+            return f"{settled.value}: nothing changes"
+        case _:
+            return ""
+
+
+def _submit(call: StoreCall) -> tuple[str, str]:
+    keys = _keys(one.key for one in call.calls)
+    return f"add {keys}", "scheduled" if call.answered_at is not None else ""
+
+
+def _renew(call: StoreCall) -> tuple[str, str] | None:
+    answer = call.answer
+    if answer is not None and not (answer.lost or answer.cancelled):
+        return None
+    keys = _keys(claim.call.key for claim in call.claims)
+    return f"renew {keys}", "lost" if answer is not None and answer.lost else ""
+
+
+def _cancel(call: StoreCall) -> tuple[str, str]:
+    return f"cancel {short_key(call.key or '')}", "cancelled" if call.answer is not None else ""
+
+
+_SAID: dict[str, Callable[[StoreCall], tuple[str, str] | None]] = {
+    "claim": _claim,
+    "settle": _settle,
+    "submit": _submit,
+    "submit_many": _submit,
+    "renew": _renew,
+    "cancel": _cancel,
+}
+
+
+def _keys(keys: Iterable[str]) -> str:
+    names = [short_key(key) for key in keys]
+    more = f" and {len(names) - _KEYS} more" if len(names) > _KEYS else ""
+    return ", ".join(names[:_KEYS]) + more

@@ -1,0 +1,205 @@
+"""`explore`: many runs of one scenario, each in a world of its own, until one fails."""
+
+import inspect
+import json
+import logging
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from docket_sim.entropy import dice_of_others
+from docket_sim.errors import FailureFound
+from docket_sim.search.diagram import Diagram
+from docket_sim.search.explorer import Budget, Exploration, Explorer, Progress
+from docket_sim.search.report import report
+from docket_sim.search.token import read_token, token_of
+from docket_sim.search.trial import Trial
+from docket_sim.simulation.choices import Choices
+from docket_sim.simulation.faults.rules import Faults
+from docket_sim.simulation.simulation import Simulation
+
+Scenario = Callable[[Simulation], Awaitable[object] | object]
+"""What is run: given a world, it adds work, drives it, and asserts."""
+
+
+def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
+    scenario: Scenario,
+    *,
+    runs: int = 500,
+    seconds: float | None = None,
+    seed: int = 0,
+    faults: str | Faults | Iterable[Faults] | None = "rough",
+    workers: int = 2,
+    replay: str | None = None,
+    keep: str | Path | None = None,
+    progress: Progress | None = None,
+    **world: Any,
+) -> Exploration:
+    """Run `scenario` many times, with other interleavings and faults each time.
+
+        async def charged_once(sim):
+            ledger = Ledger()
+            sim.override(get_ledger, value=ledger)
+            await sim.docket.add(charge, key="order-7")(7)
+            await sim.run_until_idle()
+            assert ledger.charges(7) == 1
+
+        explore(charged_once, runs=300)
+
+    The first run has no faults and the default order. Then come single faults, each at each store
+    call where it can happen; then all by chance. The first run that fails ends the search: it is
+    shrunk to the fewest choices that make it fail, and reported.
+
+    Args:
+        scenario: a function of a world, plain or async. It must do the same each time but for what
+            the world does: no clock, chance, thread or network of the machine's own.
+        runs: how many runs there are to be.
+        seconds: after how many seconds to stop, whichever comes first.
+        seed: what chance draws from; the same seed makes the same runs.
+        faults: as for `simulate`.
+        workers: how many workers each world has.
+        replay: the token of a failing run: only that one is made.
+        keep: a file in which the choices of a failing run are kept, to be replayed first by the
+            next search; it can be committed as a regression test.
+        progress: is told after each run how the search goes.
+        **world: further keywords of `simulate`.
+
+    Returns:
+        What was seen. Look at its `faults`: a search in which none happened has shown little.
+
+    Raises:
+        FailureFound: a run failed; the cause is what it failed with.
+        ValueError: a token that does not fit, or a budget of nothing.
+    """
+    __tracebackhide__ = True
+    rules = Faults.of(faults)
+    search = Search(scenario, {"faults": rules, "workers": workers, **world})
+    if replay is not None:
+        return search.replayed(replay)
+    kept = None if keep is None else Path(keep)
+    if kept is not None and kept.exists():
+        search.replayed(kept_token(kept))
+    explorer = Explorer(search.attempt, budget=Budget(runs, seconds), seed=seed, progress=progress)
+    with silenced():
+        exploration = explorer.explore()
+    if exploration.found is not None:
+        raise search.failure(exploration, kept)
+    return exploration
+
+
+class Search:
+    """Makes runs of one scenario, and says which token makes one again."""
+
+    def __init__(self, scenario: Scenario, world: dict[str, Any]) -> None:
+        """
+        Args:
+            scenario: what is run.
+            world: the keywords of each world.
+        """
+        self._scenario = scenario
+        self._world = world
+        self._described = Simulation(**world).described
+
+    def attempt(self, choices: Choices) -> Trial:
+        """Make one run."""
+        error: BaseException | None = None
+        world = Simulation(**self._world, choices=choices)
+        with dice_of_others(0):
+            try:
+                with world:
+                    made = self._scenario(world)
+                    if inspect.isawaitable(made):
+                        world.run(made)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as failure:  # noqa: BLE001 - a scenario may fail with anything
+                error = failure
+        return Trial.of(choices, error, world)
+
+    def token(self, trial: Trial) -> str:
+        """The token that makes a run again."""
+        return token_of(trial.choices.deviations, self.described)
+
+    @property
+    def described(self) -> str:
+        """The world, as far as choices depend on it."""
+        return self._described
+
+    def replayed(self, token: str) -> Exploration:
+        """Make the run of a token.
+
+        Raises:
+            FailureFound: it fails.
+            ValueError: it does not fit.
+        """
+        __tracebackhide__ = True
+        source = read_token(token, self.described)
+        seen = Exploration()
+        trial = self.attempt(Choices(source))
+        seen.add(trial)
+        if trial.error is not None:
+            raise FailureFound(_told_again(trial, token), replay=token) from trial.error
+        if source.unused:
+            raise ValueError(
+                f"{token!r} no longer fits: {source.unused} of its choices were not asked for, and "
+                f"the run did not fail. The code has changed since; search anew."
+            )
+        return seen
+
+    def failure(self, exploration: Exploration, kept: Path | None) -> FailureFound:
+        """The error that reports a failure; its run is kept in a file if one is named."""
+        found = exploration.found
+        assert found is not None
+        token = self.token(found.shrunk)
+        if kept is not None:
+            keep_failure(kept, found.shrunk, token, _name(self._scenario))
+        error = FailureFound(report(found, f"explore(..., replay={token!r})"), replay=token)
+        error.__cause__ = found.shrunk.error
+        return error
+
+
+def keep_failure(path: Path, trial: Trial, token: str, name: str) -> None:
+    """Write down the choices of a failing run, for people and for the next search."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "replay": token,
+        "scenario": name,
+        "error": f"{type(trial.error).__name__}: {trial.error}".partition("\n")[0],
+        "choices": [choice._asdict() for choice in trial.choices.tape if choice.value],
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def kept_token(path: Path) -> str:
+    """The token in a file that `keep_failure` has written.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    try:
+        token = json.loads(path.read_text())["replay"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"{path} holds no failing run: {error}") from None
+    return str(token)
+
+
+@contextmanager
+def silenced() -> Generator[None]:
+    """Keep the engine's warnings out of the logs: in a search, faults are the usual case."""
+    logger = logging.getLogger("docket_sim")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _told_again(trial: Trial, token: str) -> str:
+    return f"the run {token} fails again: {trial.error}\n\n{Diagram(trial.journal, trial.timeline)}"
+
+
+def _name(scenario: Scenario) -> str:
+    module = getattr(scenario, "__module__", "")
+    return f"{module}:{getattr(scenario, '__qualname__', repr(scenario))}"

@@ -1,0 +1,132 @@
+"""A trial: one run of a search, and what it came to."""
+
+import traceback
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import PurePath
+from typing import Any
+
+from docket_sim.errors import InvariantBroken
+from docket_sim.events import AttemptEvent, CancelledWaiting, Event, Finished, Retried, Started
+from docket_sim.simulation.choices import Choices
+from docket_sim.simulation.faults.journal import Journal
+from docket_sim.simulation.simulation import Simulation
+from docket_sim.simulation.timeline import Timeline
+
+Signature = tuple[str, ...]
+"""What two failures have in common when they are one: the kind of error, and its place."""
+
+_OURS = str(PurePath(__file__).parents[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run.
+
+    Attributes:
+        choices: its choices.
+        error: what it failed with, or `None`.
+        timeline: what happened.
+        journal: what passed between the workers and the store.
+    """
+
+    choices: Choices
+    error: BaseException | None
+    timeline: Timeline
+    journal: Journal
+
+    @classmethod
+    def of(cls, choices: Choices, error: BaseException | None, world: Simulation) -> "Trial":
+        """The run of `world` that has ended with `error`."""
+        return cls(choices, error, world.timeline, world.journal)
+
+    @property
+    def signature(self) -> Signature | None:
+        """What the failure has in common with others that are the same one."""
+        return None if self.error is None else signature_of(self.error)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Alike for two runs in which the same happened."""
+        digest = blake2b(digest_size=8)
+        for event in self.timeline.events:
+            digest.update(_told(event).encode())
+        return digest.digest()
+
+
+def signature_of(error: BaseException) -> Signature:
+    """What an error has in common with others that are the same failure."""
+    if isinstance(error, InvariantBroken):
+        return ("invariant", error.id)
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [frame for frame in frames if not frame.filename.startswith(_OURS)]
+    where = f"{places[-1].filename}:{places[-1].lineno}" if places else ""
+    cause = error.__cause__
+    because = "" if cause is None else type(cause).__qualname__
+    return (type(error).__qualname__, where, because)
+
+
+def _told(event: Event) -> str:
+    parts: list[Any] = [type(event).__name__, event.at, event.call.key, event.call.attempt]
+    if isinstance(event, AttemptEvent):
+        parts.append(event.worker)
+    return repr(parts)
+
+
+class Coverage:
+    """Which tasks were ever seen to do what, over many runs."""
+
+    KINDS = (
+        "started",
+        "completed",
+        "failed",
+        "retried",
+        "timed out",
+        "redelivered",
+        "superseded",
+        "lost",
+        "cancelled",
+    )
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counter[str]] = {}
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Count what happened in one run."""
+        for event in events:
+            counts = self.counts.setdefault(event.call.task, Counter())
+            for kind in _kinds(event):
+                counts[kind] += 1
+
+    def merge(self, other: "Coverage") -> None:
+        """Count what happened in the runs of another."""
+        for task, counts in other.counts.items():
+            self.counts.setdefault(task, Counter()).update(counts)
+
+    def __str__(self) -> str:
+        width = max((len(task) for task in self.counts), default=4)
+        lines = [f"{'task':<{width}}  " + "  ".join(self.KINDS)]
+        for task in sorted(self.counts):
+            counts = (f"{self.counts[task][kind]:>{len(kind)},}" for kind in self.KINDS)
+            lines.append(f"{task:<{width}}  " + "  ".join(counts))
+        return "\n".join(lines)
+
+
+def _kinds(event: Event) -> Iterable[str]:
+    match event:
+        case Started(delivery=delivery):
+            yield "redelivered" if delivery > 1 else "started"
+        case Finished(state=state):
+            yield state.value
+        case Retried():
+            yield "retried"
+        case CancelledWaiting():
+            yield "cancelled"
+        case _:
+            name = type(event).__name__
+            if name in {"Superseded", "LeaseLost"}:
+                yield "superseded" if name == "Superseded" else "lost"
+    if isinstance(event, Finished | Retried) and event.timed_out:
+        yield "timed out"

@@ -1,0 +1,62 @@
+"""The boundary between a simulation's code and its store: who may pass, and what happens then.
+
+docket, workers  →  FaultyStore (the court)  →  Turnstile  →  the store
+"""
+
+from datetime import datetime, timedelta
+
+from docket_sim.clock import VirtualClock
+from docket_sim.entropy import Entropy, SeededEntropy
+from docket_sim.simulation.choices import Choices, ChosenEntropy
+from docket_sim.simulation.faults.court import Court
+from docket_sim.simulation.faults.rules import Faults
+from docket_sim.simulation.faults.store import FaultyStore
+from docket_sim.simulation.invariants.base import Scene
+from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.turnstile import Turnstile
+from docket_sim.store import Claim, MemoryStore, Store
+
+
+class Boundary:
+    """Everything between the workers of a simulation and its store.
+
+    Attributes:
+        entropy: what jitter and ids are drawn from.
+        court: what disturbs calls.
+        turnstile: what holds workers back between the verbs.
+        faults: what goes wrong.
+        scene: what invariants look at.
+        store: the store as the docket and the workers see it.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        behind: Store,
+        faults: Faults,
+        choices: Choices | None,
+        seed: int,
+    ) -> None:
+        """
+        Args:
+            clock: the virtual time.
+            behind: the store.
+            faults: what goes wrong.
+            choices: what decides, or `None` when nothing is left to choose.
+            seed: what jitter is drawn from, when nothing is left to choose.
+        """
+        self.entropy: Entropy = SeededEntropy(seed) if choices is None else ChosenEntropy(choices)
+        self.turnstile = Turnstile(behind)
+        self.court = Court(clock, faults, choices or Choices(), self._redeliver)
+        self.store: Store = FaultyStore(self.turnstile, self.court, clock)
+        self.faults = faults
+        self.scene = Scene(clock.start, behind, self.court.troubles)
+        self._direct = isinstance(behind, MemoryStore) and not behind.yields
+
+    def use(self, loop: VirtualLoop) -> None:
+        """Say which loop the simulation runs on."""
+        self.court.use(loop, direct=self._direct)
+
+    async def _redeliver(self, claim: Claim, now: datetime) -> None:
+        """Give up a claim, by letting its lease end now."""
+        await self.turnstile.renew([claim], lease=timedelta(0), now=now)

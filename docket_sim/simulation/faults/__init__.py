@@ -1,0 +1,1 @@
+"""What can go wrong in a simulation: on the way to the store and back, and with its workers."""

@@ -1,0 +1,369 @@
+"""The court: every call of a simulation's store passes here, and may be disturbed on its way.
+
+It follows the rules of `Faults`, in this order: what lasts (a line that is cut, a store that is
+away), what happens before the store has the call, the call itself, what happens after. With no
+rules, no latencies and no troubles, a call passes straight through.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from docket_sim.clock import VirtualClock
+from docket_sim.clock.durations import instant_of
+from docket_sim.entropy import short_key
+from docket_sim.errors import StoreUnavailable
+from docket_sim.execution import ExecutionState, Finish, Reason
+from docket_sim.simulation.choices import Choices
+from docket_sim.simulation.faults.calls import VERBS, StoreCall, Verb
+from docket_sim.simulation.faults.hosts import outside_hosts
+from docket_sim.simulation.faults.rules import (
+    Crash,
+    Delay,
+    Fail,
+    Faults,
+    Fuse,
+    LoseReply,
+    Pause,
+    Position,
+    Redeliver,
+    Resend,
+    RestartStore,
+    Rule,
+)
+from docket_sim.simulation.faults.troubles import Troubles
+from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.store import Claim, Claimed, Settled
+
+T = TypeVar("T")
+Send = Callable[[datetime], Awaitable[Any]]
+"""Sends a call to the store, with the store's time."""
+
+_FUSE_STEPS = 40
+_DELIVERIES = 3  # lost by chance: a few more, and a call would count as poison
+
+
+class Court:
+    """Lets the store calls of one simulation pass, or does to them what the rules say.
+
+    Attributes:
+        choices: what decides where rules with odds strike, and how long calls take.
+        troubles: what is done to machines and to the store.
+        redelivers: gives up a claim, so that the store delivers its call once more.
+        asked, before, after: told of every call: when it is made; right before it is applied, where
+            that is known; and once it is applied.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        faults: Faults,
+        choices: Choices,
+        redelivers: Callable[[Claim, datetime], Awaitable[Any]],
+    ) -> None:
+        """
+        Args:
+            clock: the virtual time.
+            faults: the rules.
+            choices: what decides.
+            redelivers: gives up a claim.
+        """
+        self.choices = choices
+        self.troubles = Troubles(clock)
+        self.redelivers = redelivers
+        self.asked: list[Callable[[StoreCall], None]] = []
+        self.before: list[Callable[[StoreCall], None]] = []
+        self.after: list[Callable[[StoreCall], None]] = []
+        self._clock = clock
+        self._faults = faults
+        self._loop: VirtualLoop | None = None
+        self._direct = True
+        self._strikes: Counter[Rule] = Counter()
+        self._struck_by_chance = 0
+        self._sure = {verb: _rules(faults, verb, by_chance=False) for verb in VERBS}
+        self._by_chance = {verb: _rules(faults, verb, by_chance=True) for verb in VERBS}
+        self._odds = {verb: _together(rules) for verb, rules in self._by_chance.items()}
+
+    def use(self, loop: VirtualLoop, *, direct: bool) -> None:
+        """Say which loop the simulation runs on, and plant what is to happen at an instant.
+
+        Args:
+            loop: the loop.
+            direct: whether the store answers within the task that asks it, and begins none.
+        """
+        self._loop = loop
+        self._direct = direct
+        self.troubles.use(loop)
+        for rule in self._faults.rules:
+            if rule.at is not None:
+                instant = instant_of(rule.at, self._clock.start)
+                loop.call_at(self._clock.microseconds_at(instant) / 1_000_000, self._strike, rule)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether anything has gone wrong, or calls take their time."""
+        return bool(self._faults.latencies or self.troubles.journal.faults)
+
+    def strike(self, faults: Faults) -> None:
+        """Let something go wrong at once.
+
+        Raises:
+            TypeError: it happens to a store call, and not to a worker or the store.
+        """
+        for rule in faults.rules:
+            self._strike(rule)
+
+    def adjourn(self) -> None:
+        """End what lasts, and let everything pass from now on: the simulation is being left."""
+        self._faults = Faults()
+        self._sure = {verb: _rules(self._faults, verb, by_chance=False) for verb in VERBS}
+        self._by_chance = self._sure
+        self.troubles.heal()
+
+    # One call.
+
+    async def hear(self, call: StoreCall, send: Callable[[datetime], Awaitable[T]]) -> T:
+        """Let `call` pass, or do to it what the rules say.
+
+        Raises:
+            StoreUnavailable: what a caller sees when the store does not answer, or seems not to.
+        """
+        self.troubles.journal.entries.append(call)
+        for watch in self.asked:
+            watch(call)
+        answer: T
+        if self._undisturbed(call):
+            answer = await self._apply(call, send)
+            return answer
+        rule = self._by_lot(call)
+        await self._on_the_way_there(call, rule)
+        answer = await self._at_the_store(call, send, rule)
+        await self._on_the_way_back(call, send, rule)
+        return answer
+
+    def _undisturbed(self, call: StoreCall) -> bool:
+        """Whether nothing can happen to `call` on its way."""
+        if self.troubles.any or self._sure[call.verb]:
+            return False
+        return call.host is None or not self._faults
+
+    async def _on_the_way_there(self, call: StoreCall, by_lot: Rule | None) -> None:
+        await self._take_time(call, "latency")
+        rule = self._rule_for(call, by_lot, "before")
+        if rule is not None:
+            await self._follow(call, rule)
+        if self.troubles.any:
+            self.troubles.refuse(call)
+
+    async def _at_the_store(self, call: StoreCall, send: Send, by_lot: Rule | None) -> Any:
+        rule = self._rule_for(call, by_lot, "before", redelivering=True)
+        if rule is None or not _succeeded_first(call):
+            return await self._apply(call, send)
+        self._count(rule)
+        call.fate.append("not acknowledged, to be delivered once more")
+        await self.redelivers(call.claims[0], self._clock.true_now())
+        call.given_up = True
+        call.answer, call.answered_at = Settled.LOST, self._clock.microseconds
+        for watch in self.after:
+            watch(call)
+        return Settled.LOST
+
+    async def _on_the_way_back(self, call: StoreCall, send: Send, by_lot: Rule | None) -> None:
+        if by_lot is None and call.idle:
+            self.choices.dull.add((_lot(call), self.choices.count_of(_lot(call))))
+        rule = self._rule_for(call, by_lot, "after")
+        if rule is not None and isinstance(rule.effect, Resend):
+            self._count(rule)
+            call.fate.append("sent twice")
+            call.answer = await self._send(call, send)
+        elif rule is not None:
+            await self._follow(call, rule)
+        await self._take_time(call, "answer's latency")
+        if self.troubles.any:
+            self.troubles.refuse(call)
+
+    async def _apply(self, call: StoreCall, send: Send) -> Any:
+        call.answer = answer = await self._send(call, send)
+        call.answered_at = self._clock.microseconds
+        for watch in self.after:
+            watch(call)
+        return answer
+
+    async def _send(self, call: StoreCall, send: Send) -> Any:
+        if self._direct:
+            await asyncio.sleep(0)
+            for watch in self.before:
+                watch(call)
+            return await send(self._clock.true_now())
+        now = self._clock.true_now()
+        if call.host is None:
+            return await send(now)
+        # What a shared connection does for one worker goes on when another one's machine stops.
+        return await outside_hosts(self._running, _awaited(send(now)))
+
+    async def _take_time(self, call: StoreCall, which: str) -> None:
+        latencies = self._faults.latencies
+        if latencies and call.host is not None:
+            value = self.choices.draw(f"{call.lane} {call.verb}: {which}", 1 + len(latencies))
+            if value:
+                await asyncio.sleep(self.troubles.seconds(latencies[value - 1]))
+
+    # Which rule.
+
+    def _by_lot(self, call: StoreCall) -> Rule | None:
+        rules = self._by_chance[call.verb]
+        limit = self._faults.limit
+        if (
+            not rules
+            or call.host is None
+            or (limit is not None and self._struck_by_chance >= limit)
+        ):
+            return None
+        value = self.choices.draw(_lot(call), 1 + len(rules), odds=self._odds[call.verb])
+        return rules[value - 1] if value else None
+
+    def _rule_for(
+        self,
+        call: StoreCall,
+        by_lot: Rule | None,
+        position: Position,
+        *,
+        redelivering: bool = False,
+    ) -> Rule | None:
+        """The first rule that applies at that point, those that are sure before the one by lot."""
+        for rule in self._sure[call.verb] if by_lot is None else (*self._sure[call.verb], by_lot):
+            if (
+                rule.position == position
+                and isinstance(rule.effect, Redeliver) is redelivering
+                and self._applies(rule, call)
+            ):
+                return rule
+        return None
+
+    def _applies(self, rule: Rule, call: StoreCall) -> bool:
+        if rule.times is not None and self._strikes[rule] >= rule.times:
+            return False
+        if rule.odds is not None and _deliveries(call) >= _DELIVERIES:
+            return False
+        if call.idle and isinstance(rule.effect, Fuse):
+            return False  # there is nothing to burn in
+        return rule.scope.covers(call, self._clock.true_now(), self._clock.start)
+
+    # What is done.
+
+    async def _follow(self, call: StoreCall, rule: Rule) -> None:
+        if call.host is None and not isinstance(
+            rule.effect, Fail | LoseReply | Delay | RestartStore
+        ):
+            return
+        self._count(rule)
+        match rule.effect:
+            case Fail():
+                call.fate.append("never arrived")
+                raise StoreUnavailable(f"{call.verb} did not arrive: a fault of the simulation")
+            case LoseReply():
+                call.fate.append("answer lost")
+                raise StoreUnavailable(f"{call.verb} has no answer: a fault of the simulation")
+            case Delay(by=by):
+                call.fate.append(f"{'answer ' if rule.position == 'after' else ''}late")
+                await asyncio.sleep(self.troubles.seconds(by))
+            case Fuse() as fuse:
+                self._light(fuse, call)
+            case effect:
+                place = f"{rule.position} {call.verb}{_whose(call)}"
+                self.troubles.strike(effect, call.host, place)
+                await self._stand(effect)
+
+    async def _stand(self, effect: object) -> None:
+        """Be where the machine has lost power, or stands still."""
+        if isinstance(effect, Crash):
+            await self._running.create_future()
+        elif isinstance(effect, Pause):
+            await asyncio.sleep(0)
+
+    def _light(self, fuse: Fuse, call: StoreCall) -> None:
+        assert call.host is not None
+        steps = fuse.steps
+        if steps is None:
+            steps = self.choices.draw(f"{call.lane}: steps", _FUSE_STEPS)
+        self.troubles.expect_cut(call.host, fuse.restart_after)
+        call.host.light_fuse(steps)
+
+    def _strike(self, rule: Rule) -> None:
+        """Do what is to be done at this instant."""
+        if isinstance(rule.effect, RestartStore):
+            self.troubles.strike(rule.effect, None)
+            return
+        for host in list(self.troubles.hosts.all):
+            if host.usual and rule.scope.worker in {None, host.lane, host.name}:
+                self.troubles.strike(rule.effect, host)
+
+    def _count(self, rule: Rule) -> None:
+        self._strikes[rule] += 1
+        if rule.odds is not None:
+            self._struck_by_chance += 1
+        kind = _COUNTED_HERE.get(type(rule.effect))
+        if kind is not None:
+            self.troubles.journal.faults[kind] += 1
+
+    @property
+    def _running(self) -> VirtualLoop:
+        assert self._loop is not None
+        return self._loop
+
+
+_COUNTED_HERE: dict[type, str] = {
+    Fail: "fail",
+    LoseReply: "lose_reply",
+    Resend: "resend",
+    Redeliver: "duplicate",
+    Delay: "delay",
+}
+
+
+def _rules(faults: Faults, verb: Verb, *, by_chance: bool) -> list[Rule]:
+    return [
+        rule
+        for rule in faults.rules
+        if rule.at is None and rule.verb in {None, verb} and (rule.odds is not None) is by_chance
+    ]
+
+
+def _together(rules: list[Rule]) -> float:
+    return min(1.0, sum(rule.odds or 0.0 for rule in rules))
+
+
+def _lot(call: StoreCall) -> str:
+    return f"{call.lane} {call.verb}: fault"
+
+
+def _whose(call: StoreCall) -> str:
+    """Whose settlement it is; other calls are about many."""
+    return f" of {short_key(call.claims[0].call.key)}" if call.verb == "settle" else ""
+
+
+def _succeeded_first(call: StoreCall) -> bool:
+    """Whether an attempt has succeeded that has not been delivered before."""
+    if not call.claims or call.claims[0].delivery > 1:
+        return False
+    settlement = call.settlement
+    if isinstance(settlement, Finish):
+        return settlement.state is ExecutionState.COMPLETED
+    return settlement is not None and settlement.reason is Reason.PERPETUAL
+
+
+def _deliveries(call: StoreCall) -> int:
+    claims = call.answer.claims if isinstance(call.answer, Claimed) else call.claims
+    return max((claim.delivery for claim in claims), default=0)
+
+
+def note_lease(troubles: Troubles, lease: timedelta) -> None:
+    """Take note of how long workers claim for; other claims only ask."""
+    if lease:
+        troubles.lease = lease
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

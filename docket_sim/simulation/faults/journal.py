@@ -1,0 +1,52 @@
+"""The journal of a run: its store calls, and what was done to them and to the workers."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from docket_sim.events import Event, Started
+from docket_sim.simulation.faults.calls import StoreCall
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that was done to a worker or to the store.
+
+    Attributes:
+        at: when, in microseconds of virtual time since the start.
+        lane: whom it was done to: the worker's place in the crew, or `store`.
+        what: what was done, such as `power cut before settle`.
+        fault: whether it is a fault, and not the end of one.
+    """
+
+    at: int
+    lane: str
+    what: str
+    fault: bool = True
+
+
+Entry = StoreCall | Incident | Started
+"""One thing that happened."""
+
+
+class Journal:
+    """What passed between the workers and the store of one run, in order.
+
+    Attributes:
+        entries: in order, store calls as they were made, attempts as they began, and incidents.
+        faults: how often each kind of fault has happened.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.faults: Counter[str] = Counter()
+
+    def notify(self, event: Event) -> None:
+        """Note that an attempt began; the rest, store calls tell."""
+        if isinstance(event, Started):
+            self.entries.append(event)
+
+    def note(self, incident: Incident, kind: str | None = None) -> None:
+        """Note what was done, and count it under its kind if it is a fault."""
+        self.entries.append(incident)
+        if kind is not None:
+            self.faults[kind] += 1

@@ -1,0 +1,218 @@
+"""A test that is run many times, in a world of its own each time, and reported once.
+
+Function-scoped fixtures are set up and torn down for each run, those of wider scopes once. The run
+that is reported is the last one, or, when one has failed, the simplest that fails in the same way.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from docket_sim import Simulation
+from docket_sim.search.explore import keep_failure, kept_token, silenced
+from docket_sim.search.explorer import Budget, Exploration, Explorer, Found
+from docket_sim.search.report import headline, report, summary
+from docket_sim.search.token import Recorded, read_token, token_of
+from docket_sim.search.trial import Trial
+from docket_sim.simulation.choices import Choices, Replay, Source
+from pytest_docket.options import OPTIONS
+from pytest_docket.stash import CHOICES, ERROR, WORLD, forget_run
+
+_SECTION = "docket search"
+
+
+class NotSearchable(Exception):
+    """The test has no world to search, or was skipped: what it has reported stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be done with a test.
+
+    Attributes:
+        runs: how many times to run it, at most.
+        seed: what chance draws from.
+        replay: the token of the only run to make, or `None`.
+    """
+
+    runs: int
+    seed: int
+    replay: str | None
+
+
+class Searched:
+    """One test, to be run many times."""
+
+    def __init__(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """
+        Args:
+            item: the test.
+            nextitem: the one after it, for which wider fixtures may stay.
+        """
+        self._item = item
+        self._next = nextitem
+        self.reports: Sequence[pytest.TestReport] = ()
+        self._seconds: dict[str, float] = {}
+
+    def search(self, wanted: Wanted) -> None:
+        """Run the test until it fails or has run often enough; the last reports tell."""
+        try:
+            if wanted.replay is not None:
+                self._replay(wanted.replay)
+            elif not self._fails_as_kept():
+                self._explore(wanted)
+        except NotSearchable:
+            pass
+        finally:
+            self._leave()
+
+    def _explore(self, wanted: Wanted) -> None:
+        explorer = Explorer(self._attempt, budget=Budget(wanted.runs), seed=wanted.seed)
+        with silenced():
+            seen = explorer.explore()
+        if seen.found is None:
+            self._add_to_call(summary(seen))
+            return
+        found = seen.found
+        self._attempt(Choices(_replaying(found.shrunk)))  # once more, with everything in the logs
+        self._tell(found, seen)
+
+    def _replay(self, token: str) -> None:
+        """Make the run of a token."""
+        trial, source = self._attempt_reading(token)
+        if trial.error is None and source.unused:
+            self._fail_call(
+                f"--docket-replay={token} no longer fits {self._item.nodeid}: {source.unused} of "
+                f"its choices were not asked for, and the run did not fail. The code has changed "
+                f"since; search anew."
+            )
+        elif trial.error is not None:
+            self._tell(Found(1, 1, trial, trial, 0), None)
+
+    def _fails_as_kept(self) -> bool:
+        """Whether the test still fails as it did in the run that was kept."""
+        path = self._kept
+        if path is None or not path.exists():
+            return False
+        trial, _ = self._attempt_reading(kept_token(path))
+        if trial.error is None:
+            return False
+        self._tell(Found(1, 1, trial, trial, 0), None)
+        return True
+
+    def _attempt_reading(self, token: str) -> tuple[Trial, Recorded]:
+        # The world tells what the token must fit, and there is none before the first run.
+        self._attempt(Choices())
+        try:
+            source = read_token(token, self._world.described)
+        except ValueError as error:
+            self._fail_call(str(error))
+            raise NotSearchable from None
+        return self._attempt(Choices(source)), source
+
+    def _attempt(self, choices: Choices) -> Trial:
+        """Run the test once."""
+        item = self._item
+        forget_run(item)
+        item.stash[CHOICES] = choices
+        # Only this test's own fixtures are torn down: those of its module and class stay.
+        stays = cast("pytest.Item", item.parent)
+        self.reports = runtestprotocol(item, log=False, nextitem=stays)
+        for one in self.reports:
+            when = one.when or ""
+            self._seconds[when] = self._seconds.get(when, 0) + one.duration
+        if WORLD not in item.stash or any(one.skipped for one in self.reports):
+            raise NotSearchable
+        return Trial.of(choices, item.stash.get(ERROR, None), item.stash[WORLD])
+
+    @property
+    def _world(self) -> Simulation:
+        return self._item.stash[WORLD]
+
+    # What is said of it.
+
+    def _tell(self, found: Found, seen: Exploration | None) -> None:
+        """Add to the report of a failing run how it was found, what happened, how to replay it."""
+        token = token_of(found.shrunk.choices.deviations, self._world.described)
+        failing = next((one for one in self.reports if one.failed), None)
+        if failing is None:
+            self._fail_call(
+                f"{headline(found)}\nBut when it was run once more with the same choices, it did "
+                f"not fail: the test is not deterministic. Look for the machine's own clock, "
+                f"chance, threads, sets of objects, or state that one run leaves to the next."
+            )
+            return
+        text = report(found, f"pytest '{self._item.nodeid}' --docket-replay={token}")
+        if seen is not None:
+            text += f"\n  searched  {summary(seen)}"
+            if self._kept is not None:
+                keep_failure(self._kept, found.shrunk, token, self._item.nodeid)
+                text += f"\n  kept      {self._shown(self._kept)}"
+        longrepr: Any = failing.longrepr
+        if hasattr(longrepr, "addsection") and getattr(longrepr, "reprcrash", None) is not None:
+            longrepr.addsection(_SECTION, text)
+            longrepr.reprcrash.message = _retold(found, longrepr.reprcrash.message)
+        else:
+            failing.longrepr = f"{longrepr}\n{text}"
+
+    def _fail_call(self, message: str) -> None:
+        """Report that the test has failed for that reason."""
+        call = next((one for one in self.reports if one.when == "call"), self.reports[0])
+        call.outcome = "failed"
+        call.longrepr = message
+
+    def _add_to_call(self, text: str) -> None:
+        for one in self.reports:
+            if one.when == "call":
+                one.sections.append((_SECTION, text))
+
+    def _leave(self) -> None:
+        """Tear down what no test after this one needs, as pytest does after a test."""
+        item = self._item
+        session: Any = item.session
+
+        def tear_down() -> None:
+            session._setupstate.teardown_exact(self._next)  # noqa: SLF001 - there is no other way
+
+        call = pytest.CallInfo[None].from_call(tear_down, when="teardown")
+        if call.excinfo is not None:
+            wider = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            self.reports = [*self.reports, wider]
+        for one in self.reports:
+            one.duration = self._seconds.get(one.when or "", one.duration)
+
+    @property
+    def _kept(self) -> Path | None:
+        directory = self._item.config.stash[OPTIONS].failures
+        if directory is None:
+            return None
+        return directory / (re.sub(r"[^\w.-]+", "-", self._item.nodeid).strip("-") + ".json")
+
+    def _shown(self, path: Path) -> str:
+        root = self._item.config.rootpath
+        return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def run_many_times(item: pytest.Item, nextitem: pytest.Item | None, wanted: Wanted) -> None:
+    """Run a test as often as is wanted, and report it once."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    searched = Searched(item, nextitem)
+    searched.search(wanted)
+    for one in searched.reports:
+        item.ihook.pytest_runtest_logreport(report=one)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _replaying(trial: Trial) -> Source:
+    return Replay(trial.choices.deviations)
+
+
+def _retold(found: Found, message: str) -> str:
+    if found.runs == 1:
+        return f"replayed: {message}"
+    return f"run {found.run} of {found.runs} broke: {message}"

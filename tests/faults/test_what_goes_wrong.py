@@ -1,0 +1,211 @@
+"""Faults: what can be done to workers and store calls, and what becomes of the work."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from docket_sim import Depends, Faults, Retry, Tally, simulate
+
+LEASE = timedelta(minutes=5)
+charged: list[int] = []
+put_away: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _afresh():
+    charged.clear()
+    put_away.clear()
+
+
+async def get_till():
+    yield "till"
+    put_away.append("till")
+
+
+async def charge(order_id: int, till: str = Depends(get_till)) -> int:
+    charged.append(order_id)
+    try:
+        await asyncio.sleep(1)
+    finally:
+        put_away.append("cloth")
+    return order_id
+
+
+def outcome(faults, *, workers=2, task=charge, args=(7,), **world):
+    """Run one execution under `faults`, and return the tally and the simulation."""
+    with simulate(workers=workers, tasks=[task], faults=faults, **world) as sim:
+
+        async def run():
+            await sim.docket.add(task, key="order-7")(*args)
+            return await sim.run_until_idle()
+
+        return sim.run(run()), sim
+
+
+def test_a_crash_before_settling_runs_the_task_again_when_the_lease_is_over():
+    """Nobody told the store that the task was done, so it is done twice: once for each delivery."""
+    tally, sim = outcome(Faults.crash_worker(before="settle"))
+    assert tally == Tally(succeeded=1, redelivered=1)
+    assert charged == [7, 7]
+    assert sim.clock.elapsed == LEASE + timedelta(seconds=1)
+
+
+def test_a_crash_after_settling_loses_nothing():
+    """The store has heard; only the report is missing, since nobody was left to make it."""
+    tally, sim = outcome(Faults.crash_worker(after="settle"))
+    assert tally == Tally()
+    assert charged == [7]
+    assert sim.journal.faults == {"crash_worker": 1}
+
+
+def test_a_crash_is_a_power_cut():
+    """No `finally` block and no teardown runs on the machine that has lost power."""
+    with simulate(workers=2, tasks=[charge], faults=Faults.crash_worker(steps=3)) as sim:
+        sim.run(sim.docket.add(charge)(7))
+        sim.run(sim.run_until_idle())
+        assert charged == [7, 7]
+        assert put_away == ["cloth", "till"]  # of the second delivery
+
+
+def test_a_crash_between_two_awaits_says_where_the_code_stood():
+    """The line of the task at which its machine lost power is part of the journal."""
+    _, sim = outcome(Faults.crash_worker(at="+0.5s", worker="worker-1"), workers=1)
+    (incident,) = [entry for entry in sim.journal.entries if "power cut" in str(entry)]
+    assert "charge [order-7] at test_what_goes_wrong.py:" in incident.what
+
+
+def test_another_machine_takes_the_place_of_a_crashed_one():
+    """With one worker only, the work goes on all the same, on a machine with a name of its own."""
+    tally, sim = outcome(Faults.crash_worker(before="settle"), workers=1)
+    assert tally == Tally(succeeded=1, redelivered=1)
+    assert sim.timeline[-1].worker == "worker-1.2"
+
+
+def test_a_lost_reply_is_asked_for_again():
+    """The settlement was applied; the worker does not know, asks again, and is done."""
+    _, sim = outcome(Faults.lose_reply("settle"))
+    assert charged == [7]
+    assert sim.journal.faults == {"lose_reply": 1}
+
+
+def test_a_call_that_fails_is_made_again():
+    """The settlement did not arrive at first; the body does not run again for that."""
+    tally, _ = outcome(Faults.fail("settle"))
+    assert tally == Tally(succeeded=1)
+    assert charged == [7]
+
+
+def test_a_call_that_is_sent_twice_changes_nothing_the_second_time():
+    """As when a client resends what it has had no reply to."""
+    tally, sim = outcome(Faults.resend("settle"))
+    assert tally == Tally(succeeded=1)
+    assert sim.journal.faults == {"resend": 1}
+
+
+def test_a_duplicate_delivers_once_more_what_has_succeeded():
+    """What is not idempotent shows."""
+    tally, _ = outcome(Faults.duplicate())
+    assert tally == Tally(succeeded=1, redelivered=1, lost=1)
+    assert charged == [7, 7]
+
+
+def test_a_zombie_comes_back_and_its_settlement_changes_nothing():
+    """The machine stands still for longer than its lease; another has done its work meanwhile."""
+    tally, _ = outcome(Faults.pause(beyond="lease", before="settle"))
+    assert tally == Tally(succeeded=1, redelivered=1, lost=1)
+
+
+def test_a_machine_that_stands_still_for_ever_does_not_hold_up_the_others():
+    """The other worker takes over when the lease is over."""
+    tally, sim = outcome(Faults.pause(before="settle"))
+    assert tally.succeeded == 1
+    assert tally.redelivered == 1
+    assert sim.clock.elapsed == LEASE + timedelta(seconds=1)
+
+
+def test_a_worker_that_is_cut_off_settles_when_it_is_back():
+    """Nobody took over, so its settlement is in force, though its lease is long over."""
+    tally, sim = outcome(Faults.partition("worker-1", at="+0.5s", for_="1h"), workers=1)
+    assert tally == Tally(succeeded=1)
+    assert sim.clock.elapsed > timedelta(minutes=59)
+
+
+def test_a_worker_that_was_cut_off_hears_of_what_it_has_missed():
+    """Work that was added meanwhile is not forgotten, though nobody could tell the worker."""
+    with simulate(workers=1, faults=Faults.partition("worker-1", at="+1s", for_="1m")) as sim:
+
+        async def run():
+            await sim.run_for("10s")
+            await sim.docket.add(charge)(7)
+            return await sim.run_until_idle()
+
+        assert sim.run(run()) == Tally(succeeded=1)
+
+
+def test_a_store_that_restarts_has_forgotten_nothing():
+    """Nobody reaches it for a while; then all goes on."""
+    tally, sim = outcome(Faults.restart_store(at="+0.9s", for_="20s"))
+    assert tally == Tally(succeeded=1)
+    assert sim.clock.elapsed > timedelta(seconds=20)
+
+
+async def flaky(retry: Retry = Retry(attempts=2, delay=timedelta(seconds=10))) -> None:
+    if retry.attempt == 1:
+        raise ConnectionError
+
+
+def test_a_clock_that_is_ahead_makes_its_worker_plan_too_late():
+    """The store's clock decides what is due; when a retry is due, the worker's own has decided."""
+    _, sim = outcome(Faults.skew("worker-1", by="5s"), workers=1, task=flaky, args=())
+    assert sim.clock.elapsed == timedelta(seconds=15)
+
+
+def test_a_delay_lets_a_call_arrive_late():
+    """Here the answer to a claim is so late that another worker has done the work."""
+    late = Faults.delay("claim", by="lease", reply=True, task=charge)
+    tally, _ = outcome(late)
+    assert tally.succeeded == 1
+    assert tally.lost + tally.redelivered >= 1
+
+
+@pytest.mark.parametrize(
+    "scope", [{"task": "other"}, {"key": "k"}, {"attempt": 2}, {"until": "+0s"}]
+)
+def test_a_rule_concerns_only_what_it_names(scope):
+    """A scope of another task, key, attempt or time leaves this execution alone."""
+    tally, sim = outcome(Faults.fail("settle", **scope))
+    assert tally == Tally(succeeded=1)
+    assert not sim.journal.faults
+
+
+def test_rules_are_put_together():
+    """Each of them happens."""
+    _, sim = outcome(
+        Faults.fail("settle") + Faults.fail("claim", times=2) + Faults.lose_reply("claim")
+    )
+    assert sim.journal.faults == {"fail": 3, "lose_reply": 1}
+
+
+def test_nothing_goes_wrong_by_chance_unless_somebody_chooses():
+    """The rules of a profile have odds: by default, none of them strikes."""
+    tally, sim = outcome("hostile")
+    assert tally == Tally(succeeded=1)
+    assert not sim.journal.faults
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        (lambda: Faults.of("rogh"), ValueError, "expected none, rough, hostile, found 'rogh'"),
+        (lambda: Faults.of(7), TypeError, "expected a name"),
+        (lambda: Faults.fail("setle"), ValueError, "found 'setle'"),
+        (lambda: Faults.fail("settle", wrker="a"), TypeError, "unknown keywords wrker"),
+        (lambda: Faults.crash_worker(before="settle", at="+1s"), TypeError, "one"),
+        (lambda: Faults.delay("settle", by="soon"), ValueError, "'soon'"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused_where_it_is_made(wrong, error, says):
+    """The message says what was expected and what was found."""
+    with pytest.raises(error, match=says):
+        wrong()

@@ -1,0 +1,189 @@
+"""`explore`: a search through the runs of one scenario for one that fails."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from docket_sim import Depends, ExponentialRetry, FailureFound, Faults, Retry, explore
+
+
+class Ledger:
+    """What was charged, as a payment provider would know it."""
+
+    def __init__(self):
+        self.charges = []
+
+
+async def get_ledger():
+    raise AssertionError("every scenario brings its own")
+
+
+async def charge(order_id: int, ledger: Ledger = Depends(get_ledger)) -> int:
+    ledger.charges.append(order_id)
+    await asyncio.sleep(1)
+    return order_id
+
+
+async def charge_once(order_id: int, ledger: Ledger = Depends(get_ledger)) -> int:
+    if order_id not in ledger.charges:
+        ledger.charges.append(order_id)
+    await asyncio.sleep(1)
+    return order_id
+
+
+def charged_once(task):
+    async def scenario(sim):
+        ledger = Ledger()
+        sim.override(get_ledger, value=ledger)
+        await sim.docket.add(task, key="order-7")(7)
+        await sim.run_until_idle()
+        assert ledger.charges.count(7) == 1, f"charged {ledger.charges.count(7)} times"
+
+    return scenario
+
+
+def test_a_task_that_is_not_idempotent_is_found_out():
+    """A worker that dies before it could say that it was done leads to a second charge."""
+    with pytest.raises(FailureFound) as caught:
+        explore(charged_once(charge), runs=100)
+    message = str(caught.value)
+    assert "charged 2 times" in message
+    assert "✗ power cut before settle of order-7" in message
+    assert "leased to worker-" in message
+    assert isinstance(caught.value.__cause__, AssertionError)
+
+
+def test_its_twin_survives():
+    """With the order's number as idempotency key, no fault leads to a second charge."""
+    seen = explore(charged_once(charge_once), runs=400, faults="hostile")
+    assert seen.runs == 400
+    assert seen.distinct > 100
+    assert set(seen.faults) >= {"crash_worker", "lose_reply", "pause", "fail", "duplicate"}
+    assert seen.coverage.counts["charge_once"]["redelivered"] > 0
+
+
+def test_one_line_replays_it():
+    """The token makes that run again, and no other; it says so when nothing fails any more."""
+    with pytest.raises(FailureFound) as caught:
+        explore(charged_once(charge), runs=100)
+    with pytest.raises(FailureFound, match="fails again"):
+        explore(charged_once(charge), replay=caught.value.replay)
+    assert explore(charged_once(charge_once), replay=caught.value.replay).runs == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("x7Qk", "expected a token such as ds1-"),
+        ("ds1-!!!!", "no token|damaged"),
+        ("ds1-AAAAAA", "damaged|other faults"),
+    ],
+)
+def test_a_token_that_is_none_is_refused(token, says):
+    """A mistyped token must not pass for a run that does not fail."""
+    with pytest.raises(ValueError, match=says):
+        explore(charged_once(charge), replay=token)
+
+
+def test_a_token_of_other_faults_is_refused():
+    """In another world, the same choices would mean something else."""
+    with pytest.raises(FailureFound) as caught:
+        explore(charged_once(charge), runs=100)
+    with pytest.raises(ValueError, match="other faults or another number of workers"):
+        explore(charged_once(charge), replay=caught.value.replay, faults="hostile")
+
+
+def test_a_failure_is_kept_in_a_file_and_replayed_first(tmp_path):
+    """The file can be committed: until the task is mended, the search ends with it at once."""
+    path = tmp_path / "double-charge.json"
+    with pytest.raises(FailureFound):
+        explore(charged_once(charge), runs=100, keep=path)
+    kept = json.loads(path.read_text())
+    assert kept["error"] == "AssertionError: charged 2 times"
+    assert kept["choices"][0]["label"].endswith("settle: fault")
+    with pytest.raises(FailureFound, match="fails again"):
+        explore(charged_once(charge), runs=1, keep=path)
+    assert explore(charged_once(charge_once), runs=1, keep=path).runs == 1
+
+
+def test_a_failure_is_shrunk_to_what_is_needed():
+    """Of many things that go wrong in the failing run, one is left."""
+    only_by_chance = Faults.rough()
+    with pytest.raises(FailureFound) as caught:
+        explore(charged_once(charge), runs=300, seed=3, faults=only_by_chance)
+    assert str(caught.value).count("choice    ") == 1
+
+
+def test_the_same_seed_makes_the_same_search():
+    """Two searches see the same runs."""
+    one = explore(charged_once(charge_once), runs=120, seed=5)
+    other = explore(charged_once(charge_once), runs=120, seed=5)
+    assert one.timelines == other.timelines
+    assert one.faults == other.faults
+
+
+def test_a_search_may_be_bounded_in_time():
+    """Whichever bound is reached first ends it."""
+    assert explore(charged_once(charge_once), runs=1_000_000, seconds=0.2).runs < 1_000_000
+
+
+def test_jitter_is_a_choice():
+    """By default there is none; a search tries all kinds."""
+    delays = set()
+
+    async def always_fails(
+        retry: ExponentialRetry = ExponentialRetry(
+            attempts=2, minimum_delay=timedelta(seconds=10), jitter=True
+        ),
+    ) -> None:
+        raise ConnectionError
+
+    async def scenario(sim):
+        await sim.docket.add(always_fails)()
+        await sim.run_until_idle()
+        sim.acknowledge_failures()
+        delays.add(sim.clock.elapsed)
+
+    explore(scenario, runs=40, faults="none", workers=1)
+    assert len(delays) > 20
+
+
+def test_an_interleaving_is_found_without_any_fault():
+    """Two tasks that read, wait and write lose an update when they overlap."""
+
+    class Account:
+        balance = 0
+
+    async def deposit(account_id: int) -> None:
+        read = accounts[account_id].balance
+        await asyncio.sleep(0.01)
+        accounts[account_id].balance = read + 1
+
+    accounts = {}
+
+    async def scenario(sim):
+        accounts[1] = Account()
+        await sim.docket.add(deposit, key="a")(1)
+        await sim.run_until_idle()
+        await sim.docket.add(deposit, key="b", when=sim.clock.now() + timedelta(milliseconds=30))(1)
+        await sim.docket.add(deposit, key="c")(1)
+        await sim.run_until_idle()
+        assert accounts[1].balance == 3
+
+    with pytest.raises(FailureFound) as caught:
+        explore(scenario, runs=400, faults="none")
+    assert "✗" not in str(caught.value)
+
+
+def test_a_scenario_may_be_a_plain_function():
+    """It drives the world with `sim.run`."""
+
+    async def task(retry: Retry = Retry(attempts=2)) -> None: ...
+
+    def scenario(sim):
+        sim.run(sim.docket.add(task)())
+        assert sim.run(sim.run_until_idle()).succeeded == 1
+
+    assert explore(scenario, runs=5, faults="none").runs == 5
