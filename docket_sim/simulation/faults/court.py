@@ -137,6 +137,9 @@ class Court:
         if self._undisturbed(call):
             answer = await self._apply(call, send)
             return answer
+        if self.troubles.any:
+            await asyncio.sleep(0)
+            self.troubles.refuse(call)
         rule = self._by_lot(call)
         await self._on_the_way_there(call, rule)
         answer = await self._at_the_store(call, send, rule)

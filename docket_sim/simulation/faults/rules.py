@@ -187,11 +187,13 @@ class Faults:
             `heartbeat` or `lease`, for a little more than it takes for the worker to be late with
             renewing, or to lose what it has claimed.
         limit: how often rules with odds strike in one run, at most.
+        run_twice: whether what has succeeded is delivered once more, out of sight of the test.
     """
 
     rules: tuple[Rule, ...] = ()
     latencies: tuple[Span, ...] = ()
     limit: int | None = None
+    run_twice: bool = False
 
     def __add__(self, other: "Faults") -> "Faults":
         limits = [limit for limit in (self.limit, other.limit) if limit is not None]
@@ -199,6 +201,7 @@ class Faults:
             self.rules + other.rules,
             tuple(dict.fromkeys(self.latencies + other.latencies)),
             max(limits, default=None),
+            run_twice=self.run_twice or other.run_twice,
         )
 
     def __bool__(self) -> bool:
@@ -368,7 +371,7 @@ class Faults:
             Rule(Skew(timedelta(seconds=5)), None, "before", times=None, odds=0.002),
             Rule(Skew(timedelta(seconds=-5)), None, "before", times=None, odds=0.002),
             Rule(RestartStore(timedelta(seconds=30)), None, "before", times=None, odds=0.005),
-            Rule(Partition(timedelta(hours=1)), None, "before", times=None, odds=0.002),
+            Rule(Partition("lease"), None, "before", times=None, odds=0.01),
         )
         profile = cls._profile(latencies, odds=0.06, limit=10)
         return replace(profile, rules=profile.rules + worse)
@@ -385,19 +388,27 @@ class Faults:
             Rule(Pause("lease"), None, "after", times=None, odds=odds),
             Rule(Pause("lease"), "settle", "before", times=None, odds=odds),
             Rule(Resend(), None, "after", times=None, odds=odds / 2),
-            Rule(Partition("lease"), None, "before", times=None, odds=odds / 4),
+            Rule(Partition("heartbeat"), None, "before", times=None, odds=odds / 4),
             Rule(RestartStore(timedelta(seconds=1)), None, "before", times=None, odds=odds / 8),
         ]
         return cls(tuple(rules), latencies, limit)
 
     @classmethod
-    def of(cls, given: "str | Faults | Iterable[Faults] | None") -> "Faults":
+    def of(
+        cls, given: "str | Faults | Iterable[Faults] | None", *, run_twice: bool = False
+    ) -> "Faults":
         """What a user has given: a name, rules, or several.
+
+        Args:
+            given: that.
+            run_twice: whether what has succeeded is to be delivered once more, besides.
 
         Raises:
             ValueError: a name that no set of rules has.
             TypeError: something else.
         """
+        if run_twice:
+            return replace(cls.duplicate(times=None), run_twice=True) + cls.of(given)
         if given is None:
             return cls()
         if isinstance(given, cls):
