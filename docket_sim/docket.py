@@ -96,12 +96,11 @@ class Docket:
         self.name = name
         self.clock: Clock = clock or SystemClock()
         self.entropy: Entropy = entropy or SystemEntropy()
-        self._store = store or open_store(
-            url or os.environ.get("DOCKET_URL") or "memory://",
-            name,
-            execution_ttl=execution_ttl,
-            servers_clock=clock is None,  # a clock of the user's own is there to be obeyed
-        )
+        if store is None:
+            at = url or os.environ.get("DOCKET_URL") or "memory://"
+            # A clock of the user's own is there to be obeyed.
+            store = open_store(at, name, execution_ttl=execution_ttl, servers_clock=clock is None)
+        self._store = store
         self._codec = codec_for(codec)
         self._registry = Registry(self._codec)
         self._lookup = Lookup(self._store, self._registry, self.clock, self.notify)

@@ -181,6 +181,8 @@ class Attempt:
         value = None
         failure: BaseException | None = None
         current_attempt.set(assignment.context)
+        if not assignment.plan.steps:
+            return await self._call_alone(assignment)
         async with assignment.context.docket.overrides.exit_stack() as stack:
             try:
                 value = await self._call_body(assignment, await self._resolve(assignment, stack))
@@ -192,6 +194,13 @@ class Attempt:
         if failure is not None and not self._may_be_swallowed(failure):
             raise failure
         return value
+
+    async def _call_alone(self, assignment: Assignment) -> Any:
+        """Call a body without dependencies: nothing is torn down, no error swallowed."""
+        try:
+            return await self._call_body(assignment, {})
+        finally:
+            self._body_over = True
 
     def _may_be_swallowed(self, failure: BaseException) -> bool:
         """Whether a dependency that swallowed `failure` has thereby mended it.
@@ -215,8 +224,6 @@ class Attempt:
 
     async def _resolve(self, assignment: Assignment, stack: AsyncExitStack) -> dict[str, Any]:
         plan = assignment.plan
-        if not plan.steps:
-            return {}
         values: list[Any] = []
         try:
             await resolve(plan, assignment.context, stack, values)

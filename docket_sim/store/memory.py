@@ -47,7 +47,7 @@ class MemoryStore:
         self._ledger = Ledger(execution_ttl)
         self._lock = threading.RLock()  # the collector may close a forgotten listener at any time
 
-    def __len__(self) -> int:
+    def count(self) -> int:
         """How many keys are known."""
         return len(self._ledger)
 

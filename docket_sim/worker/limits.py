@@ -35,7 +35,8 @@ class Limits:
 
     def exhausted(self, call: TaskCall) -> bool:
         """Whether no further run of `call` will be allowed."""
-        return any(self._left[name] == 0 for name in self._limited(call))
+        limited = self._limited(call)
+        return bool(limited) and any(self._left[name] == 0 for name in limited)
 
     def _limited(self, call: TaskCall) -> list[str]:
         if not self._left:

@@ -94,8 +94,11 @@ def test_what_was_claimed_when_the_answer_was_lost_is_claimed_again():
         async with behind_a_proxy() as (found, proxy):
             knows(found, CLAIM)
             await found.add(1, key="a")
+            cuts = proxy.cuts
             proxy.swallow_replies(of=CLAIM.sha)
             async with at_work(found.docket):
+                # What else is asked on that connection meanwhile is lost with it.
+                await found.until(lambda: proxy.cuts > cuts, "the answer was lost")
                 execution = await found.docket.get_execution("a")
                 assert await execution.get_result(timeout=PATIENCE) == 1
             assert execution.redelivered

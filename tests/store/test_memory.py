@@ -191,6 +191,23 @@ def test_of_stores_that_are_shared_the_first_ones_ttl_holds(name):
     assert open_store("memory://", name, execution_ttl=timedelta(0)) is first
 
 
+def test_a_docket_takes_the_store_that_it_is_given_also_an_empty_one(sim, name):
+    """One with nothing in it is no reason to open another."""
+
+    class Counted(MemoryStore):
+        def __len__(self):
+            return self.count()
+
+    store = Counted()
+
+    async def open_and_look():
+        async with Docket(name, store=store) as docket:
+            assert docket.store is store
+
+    assert MemoryStore(), "a test may say `store or MemoryStore()`"
+    sim.run(open_and_look())
+
+
 def test_a_key_that_is_replaced_all_the_time_leaves_nothing_behind():
     """What gave way is forgotten long before its due time, and what counts is still found."""
     table, start = Timetable(), datetime(2030, 1, 1, tzinfo=UTC)

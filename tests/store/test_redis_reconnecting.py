@@ -31,18 +31,14 @@ class ShortLived:
     def __init__(self, seconds):
         self.seconds = seconds
 
-    async def read_response(self, **_):
-        await asyncio.sleep(self.seconds)
-        raise ConnectionError("the server has hung up")
+    def hear(self, take, gone):
+        asyncio.get_running_loop().call_later(self.seconds, gone, "the server has hung up")
 
-    async def disconnect(self, nowait=False):
+    def write(self, commands):
         pass
 
-    async def send_packed_command(self, command, check_health=True):
+    def hang_up(self):
         pass
-
-    def pack_command(self, *args):
-        return []
 
 
 @asynccontextmanager

@@ -266,7 +266,7 @@ class Indexes(Invariant):
             return
         self._skip -= 1
         if self._skip < 0:
-            self._skip = len(memory) // self._FULL
+            self._skip = memory.count() // self._FULL
             wrong = memory.inconsistencies()
             if wrong:
                 raise self.broken(f"after {call.verb}, {'; '.join(wrong[:3])}")

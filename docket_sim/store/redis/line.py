@@ -1,13 +1,12 @@
 """One connection to a Redis server, on which many requests are under way at once.
 
-redis-py dials, writes and parses; here requests and answers are matched. Nothing is ever sent
+redis-py dials; here requests and answers are matched. Nothing is ever sent
 again: whether a request whose answer was lost was carried out, only its sender can find out.
 """
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from redis.exceptions import (
@@ -47,12 +46,21 @@ class WrittenOver(StoreUnavailable):
 
 
 class Connection(Protocol):
-    """What is used of redis-py's connections."""
+    """A connection to a server; whoever has dialled it begins to hear before anything else."""
 
-    async def disconnect(self, nowait: bool = ...) -> None: ...
-    def pack_command(self, *args: Any) -> list[bytes]: ...
-    async def send_packed_command(self, command: Any, check_health: bool = ...) -> None: ...
-    async def read_response(self, disable_decoding: bool = ..., **options: Any) -> Any: ...
+    def hear(self, take: Callable[[Any], None], gone: Callable[[str], None]) -> None:
+        """Hand each answer to `take`, an error as the exception that it is, and say to `gone` why
+        no more will come.
+        """
+        ...
+
+    def write(self, commands: Iterable[tuple[Any, ...]]) -> None:
+        """Send commands, without waiting for them to leave."""
+        ...
+
+    def hang_up(self) -> None:
+        """End it; nothing more is heard."""
+        ...
 
 
 Dial = Callable[[], Awaitable[Connection]]
@@ -71,6 +79,10 @@ def holds_nothing(_: str) -> Callable[[], None]:
 def _nothing() -> None: ...
 
 
+Late = Callable[[asyncio.Future[list[Any]]], None]
+"""Is given the answers, errors included, that come after nobody has waited for them."""
+
+
 class Line:
     """A connection that is dialled when it is needed, and again after it was lost."""
 
@@ -86,11 +98,9 @@ class Line:
         self._patience = patience
         self._connection: Connection | None = None
         self._dialling: asyncio.Task[None] | None = None
-        self._reader: asyncio.Task[None] | None = None
         self._awaited: deque[_Exchange] = deque()
         self._watchdog: asyncio.TimerHandle | None = None
         self._answered = 0
-        self._why = ""
 
     async def open(self) -> None:
         """Dial, if need be.
@@ -109,22 +119,26 @@ class Line:
 
     async def close(self) -> None:
         """Hang up; what is under way fails."""
-        self._why = "the connection was closed"
-        for task in (self._dialling, self._reader):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+        if self._dialling is not None:
+            self._dialling.cancel()
+            await asyncio.wait([self._dialling])
+        self._hang_up("the connection was closed")
+        await asyncio.sleep(0)  # so that the connection has come to its end
 
-    async def run(self, script: Script, prefix: bytes, *arguments: Any) -> Any:
+    async def run(
+        self, script: Script, prefix: bytes, *arguments: Any, late: "Late | None" = None
+    ) -> Any:
         """Run a script, which is sent to a server that does not know it yet.
 
         Raises:
             StoreUnavailable: no answer, so that whether it ran is unknown; or a refusal.
         """
+        rest = (1, prefix, *arguments)
         try:
-            return await self.ask("EVALSHA", script.sha, 1, prefix, *arguments)
+            [answer] = await self.ask_all([("EVALSHA", script.sha, *rest)], late=late)
         except NoScriptError:  # it did not run, so it may be sent again
-            return await self.ask("EVAL", script.source, 1, prefix, *arguments)
+            [answer] = await self.ask_all([("EVAL", script.source, *rest)], late=late)
+        return answer
 
     async def ask(self, *command: Any) -> Any:
         """Send one command, and return the answer.
@@ -136,8 +150,14 @@ class Line:
         [answer] = await self.ask_all([command])
         return answer
 
-    async def ask_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    async def ask_all(
+        self, commands: Sequence[tuple[Any, ...]], *, late: "Late | None" = None
+    ) -> list[Any]:
         """Send some commands together, and return the answers.
+
+        Args:
+            commands: what to send.
+            late: is given what the answers come to, when whoever asks is cancelled after sending.
 
         Raises: as `ask`.
         """
@@ -146,49 +166,32 @@ class Line:
         connection = self._connection
         if connection is None:
             raise StoreUnavailable("the store hung up at once")
-        packed: list[bytes] = []
-        for command in commands:
-            packed.extend(connection.pack_command(*command))
         loop = asyncio.get_running_loop()
         exchange = _Exchange(len(commands), loop.create_future(), self._hold("a request to Redis"))
         self._awaited.append(exchange)
         if self._watchdog is None:
             self._watch(loop)
         try:
-            await connection.send_packed_command(packed, check_health=False)
+            connection.write(commands)
         except (RedisError, OSError) as error:
             self._hang_up(f"the store went away: {error}")
-        return _without_refusals(await exchange.done)
+        try:
+            answers = await exchange.done
+        except asyncio.CancelledError:
+            if late is not None:
+                late(exchange.again())
+            raise
+        return _without_refusals(answers)
 
     async def _connect(self) -> None:
         over = self._hold("a connection to Redis")
         try:
-            self._connection = connection = await self._dial()
+            connection = await self._dial()
         finally:
             self._dialling = None
             over()
-        self._why = "the store hung up"
-        self._reader = begin(self._read(connection), "answers")
-
-    async def _read(self, connection: Connection) -> None:
-        """Hand each answer to who waits for it, in the order of the requests."""
-        try:
-            while True:
-                try:
-                    answer = await connection.read_response(disable_decoding=True)
-                except ResponseError as error:
-                    answer = error
-                self._take(answer)
-                if type(answer) in _ELSEWHERE:
-                    self._why = _ELSEWHERE[type(answer)]
-                    return
-        except (RedisError, OSError) as error:
-            self._why = f"the store went away: {error}"
-        finally:
-            self._connection = self._reader = None
-            self._fail()
-            with contextlib.suppress(RedisError, OSError):
-                await connection.disconnect(nowait=True)
+        connection.hear(self._take, self._went_away)
+        self._connection = connection
 
     def _take(self, answer: Any) -> None:
         self._answered += 1
@@ -197,6 +200,8 @@ class Line:
             if not self._awaited and self._watchdog is not None:
                 self._watchdog.cancel()
                 self._watchdog = None
+        if type(answer) in _ELSEWHERE:
+            self._hang_up(_ELSEWHERE[type(answer)])
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look later whether answers still come."""
@@ -210,24 +215,28 @@ class Line:
             self._watch(asyncio.get_running_loop())
 
     def _hang_up(self, why: str) -> None:
-        self._why = why
-        if self._reader is not None:
-            self._reader.cancel()
+        if self._connection is not None:
+            self._connection.hang_up()
+            self._fail(why)
 
-    def _fail(self) -> None:
+    def _went_away(self, why: str) -> None:
+        self._fail(f"the store went away: {why}")
+
+    def _fail(self, why: str) -> None:
         """Tell all who wait for an answer that none will come."""
+        self._connection = None
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None
         awaited, self._awaited = self._awaited, deque()
         for exchange in awaited:
-            exchange.fail(StoreUnavailable(f"{self._why}; whether it was done is unknown"))
+            exchange.fail(StoreUnavailable(f"{why}; whether it was done is unknown"))
 
 
 class _Exchange:
     """Commands that were sent together, and the answers as they come in."""
 
-    __slots__ = ("_answers", "_expected", "_over", "done")
+    __slots__ = ("_answers", "_error", "_expected", "_over", "done")
 
     def __init__(
         self, expected: int, done: "asyncio.Future[list[Any]]", over: Callable[[], None]
@@ -236,6 +245,7 @@ class _Exchange:
         self._expected = expected
         self._over = over
         self._answers: list[Any] = []
+        self._error: StoreUnavailable | None = None
 
     def take(self, answer: Any) -> bool:
         """Add an answer, and say whether it was the last."""
@@ -250,8 +260,19 @@ class _Exchange:
     def fail(self, error: StoreUnavailable) -> None:
         """No more answers will come."""
         self._over()
+        self._error = error
         if not self.done.done():
             self.done.set_exception(error)
+
+    def again(self) -> "asyncio.Future[list[Any]]":
+        """What the answers come to, for who goes on waiting in place of who has stopped."""
+        if self.done.cancelled():
+            self.done = self.done.get_loop().create_future()
+            if self._error is not None:
+                self.done.set_exception(self._error)
+            elif len(self._answers) == self._expected:
+                self.done.set_result(self._answers)
+        return self.done
 
 
 def _without_refusals(answers: list[Any]) -> list[Any]:

@@ -5,7 +5,6 @@ the store once, and whoever watches a key is told to read it again.
 """
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable, Generator
@@ -84,7 +83,8 @@ class Notices:
         self._confirmed: set[bytes] = set()
         self._connection: Connection | None = None
         self._working: asyncio.Task[None] | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._arming: asyncio.Task[None] | None = None
+        self._gone: asyncio.Future[str] | None = None
         self._pongs: list[asyncio.Future[None]] = []
         self._settled: asyncio.Event = asyncio.Event()
         self._away = False
@@ -137,18 +137,18 @@ class Notices:
         self._pongs.append(pong)
         over = self._hold("notices from Redis")
         try:
-            await self._send("PING")
+            self._send("PING")
             await pong
         finally:
             over()
 
     async def close(self) -> None:
         """Hang up."""
-        for task in (self._asking, self._working):
+        for task in (self._arming, self._working):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
-        self._working = self._asking = None
+        self._working = self._arming = None
 
     # The connection.
 
@@ -161,8 +161,7 @@ class Notices:
         elif self._connection is not None and self._wanted() != self._asked:
             self.pending = True
             self._settled.clear()
-            if self._asking is None or self._asking.done():
-                self._asking = begin(self._ask(), "subscribe")
+            self._ask()
 
     def _wanted(self) -> set[bytes]:
         wanted = set(self._watching)
@@ -185,20 +184,38 @@ class Notices:
                 self._away, self.pending = False, True
                 self._settled.clear()
                 self._asked, self._confirmed = set(), set()
-                await self._ask()
-                if again:
-                    await self._tell_all_to_look()
-                await self._read(self._connection)
+                why = await self._hear(self._connection, again=again)
             except (RedisError, OSError, StoreUnavailable) as error:
-                _logger.warning("no notices from the store, dialling again: %s", error)
+                why = str(error)
             finally:
-                await self._drop()
+                self._drop()
+            _logger.warning("no notices from the store, dialling again: %s", why)
             again = True
             if loop.time() - begun > _LONGEST_PAUSE.total_seconds():
                 waits = pauses(_LONGEST_PAUSE)  # it was here, and may be back soon
             await asyncio.sleep(next(waits).total_seconds())
 
-    async def _drop(self) -> None:
+    async def _hear(self, connection: Connection, *, again: bool) -> str:
+        """Hear what comes in until nothing more will, and return why."""
+        self._gone = gone = asyncio.get_running_loop().create_future()
+        connection.hear(self._take, self._end)
+        self._ask()
+        if again:
+            await self._tell_all_to_look()
+        ask = self._keep_alive
+        timer = begin(self._look_for_life(ask), "signs of life") if ask is not None else None
+        try:
+            why: str = await gone
+        finally:
+            if timer is not None:
+                timer.cancel()
+        return why
+
+    def _end(self, why: str) -> None:
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(why)
+
+    def _drop(self) -> None:
         connection, self._connection = self._connection, None
         self._away = True
         self._settled.set()
@@ -207,8 +224,7 @@ class Notices:
                 pong.set_result(None)
         self._pongs.clear()
         if connection is not None:
-            with contextlib.suppress(RedisError, OSError):
-                await connection.disconnect(nowait=True)
+            connection.hang_up()
 
     async def _tell_all_to_look(self) -> None:
         await self._arm()
@@ -218,51 +234,33 @@ class Notices:
             for one in watching:
                 one.put(None)
 
-    async def _ask(self) -> None:
+    def _ask(self) -> None:
         """Subscribe to what is wanted, and to nothing else."""
         while (wanted := self._wanted()) != self._asked:
             new, old = sorted(wanted - self._asked), sorted(self._asked - wanted)
             self._asked = wanted
             if new:
-                await self._send("SUBSCRIBE", *new)
+                self._send("SUBSCRIBE", *new)
             if old:
-                await self._send("UNSUBSCRIBE", *old)
+                self._send("UNSUBSCRIBE", *old)
         self._see_whether_settled()
 
-    async def _send(self, *command: Any) -> None:
-        connection = self._connection
-        if connection is not None:
-            packed = connection.pack_command(*command)
-            with contextlib.suppress(RedisError, OSError):  # whoever reads sees that it is gone
-                await connection.send_packed_command(packed, check_health=False)
+    def _send(self, *command: Any) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.write([command])
+            except (RedisError, OSError) as error:
+                self._end(str(error))
 
-    async def _read(self, connection: Connection) -> None:
-        self._alive = True
-        ask = self._keep_alive
-        timer = self._look_for_life(connection, ask) if ask is not None else None
-        try:
-            while True:
-                message: Any = await connection.read_response(disable_decoding=True)
-                self._alive = True
-                # While nothing is subscribed to, a PONG comes as it does elsewhere.
-                await self._take([message] if isinstance(message, bytes) else message)
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-    def _look_for_life(
-        self, connection: Connection, ask: Callable[[], Awaitable[object]]
-    ) -> asyncio.Task[None]:
-        async def look() -> None:
-            while self._alive:
-                self._alive = False
-                await self._send("PING")
-                if await self._has_moved(ask):
-                    break
-                await asyncio.sleep(_PING)
-            await connection.disconnect(nowait=True)
-
-        return begin(look(), "signs of life")
+    async def _look_for_life(self, ask: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            self._alive = False
+            self._send("PING")
+            if await self._has_moved(ask):
+                self._end("the docket lives elsewhere by now")
+            await asyncio.sleep(_PING)
+            if not self._alive:
+                self._end(f"it has given no sign of life for {_PING:g} s")
 
     async def _has_moved(self, ask: Callable[[], Awaitable[object]]) -> bool:
         """Whether this connection leads to where the docket has lived before.
@@ -277,7 +275,14 @@ class Notices:
             return False  # it is away: then this connection will show it, too
         return False
 
-    async def _take(self, message: list[Any]) -> None:
+    def _take(self, message: Any) -> None:
+        self._alive = True
+        if isinstance(message, RedisError):
+            self._end(str(message))
+        else:  # a PONG is no list while nothing is subscribed to
+            self._hear_of([message] if isinstance(message, bytes) else message)
+
+    def _hear_of(self, message: list[Any]) -> None:
         kind = bytes(message[0]).lower()
         if kind == b"message":
             try:
@@ -285,10 +290,10 @@ class Notices:
             except ValueError:  # anybody can publish anything
                 _logger.warning("ignored what is no notice: %r", bytes(message[2][:100]))
         elif kind == b"subscribe":
-            self._confirmed.add(message[1])
             if message[1] == self._bell:
-                await self._arm()
-            self._see_whether_settled()
+                self._arming = begin(self._arm_bell(), "arm")
+            else:
+                self._confirm(message[1])
         elif kind == b"unsubscribe":
             self._confirmed.discard(message[1])
             self._see_whether_settled()
@@ -296,6 +301,19 @@ class Notices:
             pong = self._pongs.pop(0)
             if not pong.done():
                 pong.set_result(None)
+
+    async def _arm_bell(self) -> None:
+        """Have the store tell of whatever comes next, now that it will be heard."""
+        try:
+            await self._arm()
+        except StoreUnavailable as error:
+            self._end(str(error))
+        else:
+            self._confirm(self._bell)
+
+    def _confirm(self, channel: bytes) -> None:
+        self._confirmed.add(channel)
+        self._see_whether_settled()
 
     def _see_whether_settled(self) -> None:
         self.pending = not self._wanted() <= self._confirmed

@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Iterable
 from importlib.resources import files
 
+from docket_sim.store.redis.prelude import with_prelude
+
 _LUA = files("docket_sim.store.redis") / "lua"
 
 
@@ -35,7 +37,7 @@ class Script:
         if found != expected:
             raise ValueError(f"lua/{name}.lua: expected its first line to be {expected}: {found}")
         self.name = name
-        self.source = _locals(parameters) + _read("common") + body
+        self.source = _locals(parameters) + with_prelude(body, _read("common"))
         self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
 

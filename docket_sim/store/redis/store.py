@@ -7,12 +7,13 @@ connection (`line`); a second one brings the notices (`notices`). What a script 
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
+
+from redis.exceptions import ResponseError
 
 from docket_sim.errors import StoreUnavailable
 from docket_sim.execution import (
@@ -37,7 +38,7 @@ from docket_sim.store.base import (
 from docket_sim.store.redis import scripts, wire
 from docket_sim.store.redis.dialling import Address
 from docket_sim.store.redis.gathering import Gathering
-from docket_sim.store.redis.line import Hold, Line, WrittenOver, holds_nothing
+from docket_sim.store.redis.line import Hold, Late, Line, WrittenOver, holds_nothing
 from docket_sim.store.redis.mending import MEND_FIRST, SETS, log_what_was_set_aside, mend
 from docket_sim.store.redis.notices import Notices
 
@@ -139,12 +140,11 @@ class RedisStore:
         arguments = (wire.encoded(worker), limit, wire.duration(lease))
         loop = asyncio.get_running_loop()
         sent = loop.time()
-        claiming = begin(self._send(scripts.CLAIM, self._now(now), *arguments), "claim")
-        try:
-            answer = await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            self._handing_back.append(begin(self._hand_back(claiming, worker, now), "hand back"))
-            raise
+
+        def unheard(answers: asyncio.Future[list[Any]]) -> None:
+            self._handing_back.append(begin(self._hand_back(answers, worker, now), "hand back"))
+
+        answer = await self._send(scripts.CLAIM, self._now(now), *arguments, late=unheard)
         server_now, _, _, claims, due, expiry, outstanding = answer
         if self._servers_clock:
             here = now + timedelta(seconds=loop.time() - sent)
@@ -236,10 +236,15 @@ class RedisStore:
         if self.notices.pending:
             await self.notices.ready()
 
-    async def _hand_back(self, claiming: asyncio.Task[Any], worker: str, now: datetime) -> None:
+    async def _hand_back(
+        self, answers: asyncio.Future[list[Any]], worker: str, now: datetime
+    ) -> None:
         """Leave to others what was claimed for a worker that did not wait for the answer."""
         with contextlib.suppress(StoreUnavailable):
-            for fields in (await claiming)[3]:
+            [answer] = await answers
+            if isinstance(answer, ResponseError) or answer == MEND_FIRST:
+                return  # and nothing was claimed
+            for fields in answer[3]:
                 claim = wire.claim_of(fields, worker, now)
                 call = claim.call
                 release = Reschedule(call.when, call.attempt, Reason.RELEASE)
@@ -265,22 +270,35 @@ class RedisStore:
     async def _run(self, script: scripts.Script, now: datetime, *arguments: Any) -> Any:
         return await self._send(script, self._now(now), *arguments)
 
-    async def _send(self, script: scripts.Script, now: int | bytes, *arguments: Any) -> Any:
+    async def _send(
+        self, script: scripts.Script, now: int | bytes, *arguments: Any, late: Late | None = None
+    ) -> Any:
         always = (now, self._ttl, self._server_ttl)
-        answer = await self._line.run(script, self._prefix, *always, *arguments)
+        answer = await self._line.run(script, self._prefix, *always, *arguments, late=late)
         if answer == MEND_FIRST:
             await self._mend(now)
-            answer = await self._line.run(script, self._prefix, *always, *arguments)
+            answer = await self._line.run(script, self._prefix, *always, *arguments, late=late)
         if answer == MEND_FIRST:
             raise StoreUnavailable("somebody keeps writing over what the docket is kept in")
-        log_what_was_set_aside(answer[2])
+        if answer[2]:
+            log_what_was_set_aside(answer[2])
         if answer[1] and not self._servers_clock:
-            await self.notices.caught_up()
+            await self._catch_up(answer, late)
         return answer
 
     async def _mend(self, now: int | bytes) -> None:
         async with self._mending:
             await mend(self._line, self._prefix, now if isinstance(now, int) else None)
+
+    async def _catch_up(self, answer: Any, late: Late | None) -> None:
+        try:
+            await self.notices.caught_up()
+        except asyncio.CancelledError:
+            if late is not None:
+                answers: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+                answers.set_result([answer])
+                late(answers)
+            raise
 
     async def _all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         return await self._line.ask_all(commands)
@@ -347,7 +365,7 @@ def _submitted(call: TaskCall, answer: list[Any], now: datetime) -> Submitted:
     generation, letter, when, fields = answer
     record = wire.record_of(call.key, fields, now) if fields else None
     if record is None:
-        accepted = dataclasses.replace(call, generation=generation, when=wire.instant(when))
+        accepted = wire.accepted(call, wire.instant(when), generation)
         record = Record(accepted, wire.state_of(letter, accepted.when, now))
     return Submitted(Disposition.SCHEDULED, record)
 

@@ -82,6 +82,11 @@ def call_fields(call: TaskCall, *, replace: bool) -> tuple[bytes | int, ...]:
     )
 
 
+def accepted(call: TaskCall, when: datetime, generation: int) -> TaskCall:
+    """The call as the store has it; `dataclasses.replace` takes four times as long."""
+    return TaskCall(call.key, call.task, call.arguments, when, call.attempt, generation, call.cause)
+
+
 def settlement_fields(claim: Claim, settlement: Settlement) -> tuple[bytes | int, ...]:
     """A settlement as the script `settle` takes it."""
     call = claim.call

@@ -9,7 +9,7 @@ local claims = {}
 -- The execution that `member` of `set` stands for, or false when it stands for none; then it is dropped.
 local function fields_of(set, member)
     local key, reported = key_of(member), #aside
-    local fields = read(key, unpack(CALL))
+    local fields = read_call(key)
     if not fields then
         drop(set, member)
         if #aside == reported then
@@ -70,7 +70,8 @@ local function take(set, member)
         return
     end
     local fence = whole(take_number())
-    local delivery = whole(tonumber(fields[DELIVERY] or '0') + 1)
+    local before = fields[DELIVERY]
+    local delivery = before and whole(before + 1) or '1'
     redis.call('HSET', of_key(key), 's', 'r', 'f', fence, 'd', delivery, 'k', worker, 'b', now)
     put(LEASED, expiry, member)
     changed(key)

@@ -1,4 +1,5 @@
 -- What all scripts share. KEYS[1] is the prefix of a docket's keys; it holds their hash tag.
+-- Each script is sent with what it uses of this, found by name: see prelude.py.
 --
 -- x:KEY    a hash, one execution:   s state    t task      a arguments  w due time   n attempt
 --                                   g generation           p, m cause's key and attempt
@@ -19,7 +20,7 @@ local DUE, LEASED, VOID = PREFIX .. 'due', PREFIX .. 'leased', PREFIX .. 'void'
 local KEPT, META = PREFIX .. 'kept', PREFIX .. 'meta'
 local TICKET = 13 -- digits
 local FINISHED = { c = true, f = true, x = true }
-local ASIDE_SECONDS = 7 * 24 * 3600
+local ASIDE_SECONDS = 604800 -- a week
 
 -- Whether a command was refused for this reason. Others are not for a script to deal with: a server
 -- whose memory is full, or that has lost its replicas, will work again.
@@ -29,15 +30,16 @@ local function is_refused(answer, reason)
 end
 
 -- Asked for first, since what a script has done before an error stays done.
-for _, set in ipairs({ DUE, LEASED, VOID, KEPT }) do
-    if is_refused(redis.pcall('ZCARD', set), 'WRONGTYPE ') then
+local SETS = { DUE, LEASED, VOID, KEPT }
+for i = 1, 4 do
+    if is_refused(redis.pcall('ZCARD', SETS[i]), 'WRONGTYPE ') then
         return { 'mend' }
     end
 end
 
 if now == '' then
     local time = redis.call('TIME')
-    now = string.format('%.0f', time[1] * 1000000 + time[2])
+    now = time[1] .. string.sub('00000' .. time[2], -6)
 end
 local NOW = tonumber(now)
 
@@ -73,6 +75,9 @@ end
 
 local function on_meta(command, ...)
     local answer = redis.pcall(command, META, ...)
+    if not is_refused(answer, '') then
+        return answer
+    end
     if is_refused(answer, 'WRONGTYPE ') or is_refused(answer, 'not an integer') then
         report_aside(false, 'it was of another type, or held no number, and begins anew')
         redis.call('RENAME', META, PREFIX .. 'aside-meta')
@@ -80,7 +85,7 @@ local function on_meta(command, ...)
         redis.call('HSET', META, 'c', whole(math.floor(NOW / 1000))) -- fences that were not before
         return redis.call(command, META, ...)
     end
-    return is_refused(answer, '') and redis.call(command, META, ...) or answer
+    return redis.call(command, META, ...) -- refused, and so the script is
 end
 
 -- Fences and tickets are numbers that no other claim or entry of this docket has.
@@ -99,33 +104,18 @@ local function take_number()
     return next_number - 1
 end
 
-local function new_ticket()
-    return string.format('%013.0f', take_number())
-end
+-- Changes of the sorted sets are noted as set, member and score in turn, and made together at the end:
+-- a call costs more than what it does. What was noted last of a member counts.
 
--- Changes of the sorted sets are noted, and made together at the end: a call costs more than what it
--- does. What was noted last of a member counts.
-
-local noted, members = {}, {}
-
-local function note(set, member, score)
-    local of_set = noted[set]
-    if not of_set then
-        of_set = {}
-        noted[set], members[set] = of_set, {}
-    end
-    if of_set[member] == nil then
-        table.insert(members[set], member)
-    end
-    of_set[member] = score
-end
+local noted = {}
 
 local function put(set, score, member)
-    note(set, member, score)
+    local last = #noted
+    noted[last + 1], noted[last + 2], noted[last + 3] = set, member, score
 end
 
 local function drop(set, member)
-    note(set, member, false)
+    put(set, false, member)
 end
 
 local function in_groups(verb, set, values)
@@ -134,22 +124,49 @@ local function in_groups(verb, set, values)
     end
 end
 
+local function make_many_changes(set)
+    local members, scores = {}, {}
+    for i = 1, #noted, 3 do
+        if noted[i] == set then
+            local member = noted[i + 1]
+            if scores[member] == nil then
+                members[#members + 1] = member
+            end
+            scores[member] = noted[i + 2]
+        end
+    end
+    local gone, placed = {}, {}
+    for _, member in ipairs(members) do
+        if scores[member] then
+            placed[#placed + 1] = scores[member]
+            placed[#placed + 1] = member
+        else
+            gone[#gone + 1] = member
+        end
+    end
+    in_groups('ZREM', set, gone)
+    in_groups('ZADD', set, placed)
+end
+
 local function make_changes()
-    for _, set in ipairs({ DUE, LEASED, VOID, KEPT }) do
-        local gone, placed = {}, {}
-        for _, member in ipairs(members[set] or {}) do
-            local score = noted[set][member]
-            if score then
-                placed[#placed + 1] = score
-                placed[#placed + 1] = member
+    local count = #noted
+    if count == 0 then
+        return
+    end
+    if count > 9 then
+        for i = 1, 4 do
+            make_many_changes(SETS[i])
+        end
+    else -- to sort them would cost more than a call for each
+        for i = 1, count, 3 do
+            if noted[i + 2] then
+                redis.call('ZADD', noted[i], noted[i + 2], noted[i + 1])
             else
-                gone[#gone + 1] = member
+                redis.call('ZREM', noted[i], noted[i + 1])
             end
         end
-        in_groups('ZREM', set, gone)
-        in_groups('ZADD', set, placed)
     end
-    noted, members = {}, {}
+    noted = {}
 end
 
 -- Telling those who listen and watch.
@@ -158,13 +175,6 @@ local bell = nil
 local told_finished = false
 local keeps = false
 local notices = 0
-
-local function armed_until()
-    if bell == nil then
-        bell = tonumber(on_meta('HGET', 'b') or 'inf') or math.huge
-    end
-    return bell
-end
 
 -- Listeners that were told of an instant look at the store then, and arm the bell anew.
 local function arm(instant)
@@ -178,7 +188,10 @@ local function tell(notice)
 end
 
 local function ring(instant, but_not)
-    if instant < armed_until() then
+    if bell == nil then
+        bell = tonumber(on_meta('HGET', 'b') or 'inf') or math.huge
+    end
+    if instant < bell then
         arm(instant)
         tell('w' .. whole(instant) .. ' ' .. (but_not or ''))
     end
@@ -223,11 +236,12 @@ local HOMES = { w = DUE, r = LEASED, b = LEASED } -- where an execution stands, 
 -- for, with false for what it has not; or false when there is none, or none that can be read.
 local function read(key, ...)
     local fields = redis.pcall('HMGET', of_key(key), 's', 'o', 'f', 'q', 'g', 'c', ...)
-    if is_refused(fields, 'WRONGTYPE ') then
+    if fields.err then
+        if not is_refused(fields, 'WRONGTYPE ') then
+            redis.call('HMGET', of_key(key), 's') -- refused, and so the script is
+        end
         set_aside(key, 'its key holds something else than a hash')
         return false
-    elseif fields.err then
-        redis.call('HMGET', of_key(key), 's') -- refused, and so the script is
     end
     local state = fields[STATE]
     if not HOMES[state] and not FINISHED[state] then
@@ -241,10 +255,11 @@ local function read(key, ...)
         drop(KEPT, key)
         return false
     end
-    for _, place in ipairs({ FENCE, CANCELLED }) do
-        if fields[place] == '' then
-            fields[place] = false
-        end
+    if fields[FENCE] == '' then
+        fields[FENCE] = false
+    end
+    if fields[CANCELLED] == '' then
+        fields[CANCELLED] = false
     end
     return fields
 end
@@ -253,9 +268,12 @@ local function member_of(key, fields)
     return (fields[TICKET_OF] or '') .. key
 end
 
--- The fields of a call, as they are asked for of read(), and whether a worker can use them.
-local CALL = { 't', 'a', 'w', 'n', 'p', 'm', 'd' }
+-- What read() answers, with the fields of a call; and whether a worker can use them.
 local TASK, ARGUMENTS, WHEN, ATTEMPT, CAUSE, CAUSE_ATTEMPT, DELIVERY = 7, 8, 9, 10, 11, 12, 13
+
+local function read_call(key)
+    return read(key, 't', 'a', 'w', 'n', 'p', 'm', 'd')
+end
 
 local function is_call(fields)
     return fields[TASK] and fields[ARGUMENTS] and is_time(fields[WHEN])
@@ -345,22 +363,25 @@ local function with_settlements(fields, values)
 end
 
 local function wait(key, when, values)
-    local ticket = new_ticket()
+    local ticket = string.format('%013.0f', take_number())
     redis.call('HSET', of_key(key), 's', 'w', 'q', ticket, unpack(values))
     put(DUE, when, ticket .. key)
     ring(tonumber(when))
 end
 
+local forgotten = nil -- when those are forgotten that end now; turning numbers into text takes long
+
 local function keep(key, fields, values)
     local place = of_key(key)
-    local forgotten = '+inf'
     keeps = true
     with_settlements(fields, values)
     if fields.settlement and ttl ~= '' and tonumber(ttl) < REMEMBERED then
         put(KEPT, whole(NOW + REMEMBERED), NO_KEY .. fields.settlement)
     end
-    if ttl ~= '' and tonumber(ttl) > 0 then
-        forgotten = whole(NOW + tonumber(ttl))
+    if not forgotten then
+        forgotten = (ttl == '' or ttl == '0') and '+inf' or whole(NOW + ttl)
+    end
+    if forgotten ~= '+inf' then
         values[#values + 1], values[#values + 2] = 'o', forgotten
     end
     redis.call('HSET', place, unpack(values))

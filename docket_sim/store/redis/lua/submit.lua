@@ -21,17 +21,16 @@ local function take_place(key, fields)
 end
 
 -- A due time that had come when the call was sent has come, whatever the clock of its sender says.
+local SENT = tonumber(sent)
 local function due_time(when)
-    if sent ~= '' and tonumber(when) <= tonumber(sent) then
-        return whole(NOW - (tonumber(sent) - tonumber(when)))
-    end
-    return when
+    local since = SENT and SENT - when
+    return since and since >= 0 and whole(NOW - since) or when
 end
 
 local function submit(key, task, arguments, when, attempt, cause, cause_attempt, replace)
     local fields = read(key)
     if fields and not FINISHED[fields[STATE]] and replace ~= '1' then
-        if is_call(read(key, unpack(CALL))) then
+        if is_call(read_call(key)) then
             return redis.call('HGETALL', of_key(key))
         end
         drop(HOMES[fields[STATE]], member_of(key, fields))
@@ -46,17 +45,14 @@ local function submit(key, task, arguments, when, attempt, cause, cause_attempt,
         drop(KEPT, key) -- the server may have expired the execution before its entry there
     end
     when = due_time(when)
-    local values = { 't', task, 'a', arguments, 'w', when, 'g', whole(generation) }
-    local function add(name, value)
-        values[#values + 1] = name
-        values[#values + 1] = value
-    end
+    local values = { 't', task, 'a', arguments, 'w', when, 'g', generation == 1 and '1' or whole(generation) }
     if attempt ~= '1' then
-        add('n', attempt)
+        values[9], values[10] = 'n', attempt
     end
     if cause ~= '' then
-        add('p', cause)
-        add('m', cause_attempt)
+        local last = #values
+        values[last + 1], values[last + 2] = 'p', cause
+        values[last + 3], values[last + 4] = 'm', cause_attempt
     end
     local state = fields and fields[FENCE] and 'b' or 'w'
     if state == 'b' then
