@@ -5,12 +5,13 @@ It holds plain values, so one that was made in another process can be compared a
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
 from docket_sim.clock.durations import short
 from docket_sim.errors import error_text
+from docket_sim.events import Event
 from docket_sim.search.trial import Trial
 from docket_sim.simulation.choices import Choice
 from docket_sim.simulation.difference import first_difference
@@ -54,6 +55,33 @@ class Account:
             or _first("choice", self.choices, other.choices, _decided)
             or f"the end: {self.end or 'no failure'}\n  there: {other.end or 'no failure'}"
         )
+
+
+def alike(one: Trial, two: Trial) -> bool:
+    """Whether two runs are the same at a glance; if not, their accounts tell."""
+    here, there = one.timeline.events, two.timeline.events
+    return (
+        one.choices.tape == two.choices.tape
+        and (one.error is None) is (two.error is None)
+        and (one.error is None or two.error is None or _same_errors(one.error, two.error))
+        and len(here) == len(there)
+        and all(map(_same_events, here, there))
+    )
+
+
+def _same_events(one: Event, two: Event) -> bool:
+    if one == two:
+        return True
+    errors: Any = getattr(one, "error", None), getattr(two, "error", None)
+    if None in errors or type(one) is not type(two) or not _same_errors(*errors):
+        return False
+    # Errors have no equality of their own.
+    bare: tuple[Any, Any] = one, two
+    return bool(replace(bare[0], error=None) == replace(bare[1], error=None))
+
+
+def _same_errors(one: BaseException, two: BaseException) -> bool:
+    return error_text(one) == error_text(two)
 
 
 def _telling(moments: Sequence[Moment]) -> list[Moment]:

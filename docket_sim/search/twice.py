@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from docket_sim.errors import NotDeterministic
-from docket_sim.search.account import Account
+from docket_sim.search.account import Account, alike
 from docket_sim.search.causes import likely_causes
 from docket_sim.search.trial import Trial
 from docket_sim.simulation.choices import Choices, Replay
@@ -48,7 +48,7 @@ def refuse_another(trial: Trial, attempt: Attempt, scenario: object) -> None:
     __tracebackhide__ = True
     deviations = trial.choices.deviations
     again = attempt(Choices(Replay(deviations)))
-    difference = Account.of(trial).difference(Account.of(again))
+    difference = None if alike(trial, again) else Account.of(trial).difference(Account.of(again))
     if difference is None:
         return
     causes = likely_causes(again, attempt, scenario)
