@@ -12,8 +12,8 @@ class WorkerSettings:
         concurrency: how many attempts may run at once.
         redelivery_timeout: how long a claim lasts unless renewed; when a worker dies, its work is
             taken over this long after its last renewal.
-        reconnection_delay: how long to wait before asking a store again that did not answer; the
-            wait is doubled each time, up to eight times as long.
+        reconnection_delay: how long to wait at most before asking a store again that did not
+            answer: the first wait is 50 ms, and each is twice as long as the one before.
         max_deliveries: how often one attempt may be handed to a worker before its execution is
             taken for poison and ends failed.
         schedule_automatic_tasks: whether `Perpetual(automatic=True)` tasks are scheduled when the

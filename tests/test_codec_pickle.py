@@ -2,11 +2,13 @@
 
 import pickle
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 
-from docket_sim import Retry, TaskCall, TaskFailed
+from docket_sim import PayloadError, Retry, TaskCall, TaskFailed
+from docket_sim.codec.pickled import PickleCodec
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -135,3 +137,18 @@ async def test_an_unpicklable_result_fails_the_execution_once(sim):
     assert runs == [1]
     with pytest.raises(TypeError, match="task returned"):
         await execution.get_result()
+
+
+def test_a_failure_that_cannot_be_read_any_more_is_a_failure_still():
+    """Its class may be gone by then; the reason is told in its place."""
+    codec = PickleCodec().for_task(SimpleNamespace(task="charge"))
+    found = codec.decode_error(b"no pickle")
+    assert isinstance(found, TaskFailed)
+    assert "the failure cannot be unpickled" in str(found)
+
+
+def test_arguments_are_a_dict():
+    """What else is found in their place is refused, with the task that it was for."""
+    codec = PickleCodec().for_task(SimpleNamespace(task="charge"))
+    with pytest.raises(PayloadError, match=r"arguments of charge cannot be read: .* dict"):
+        codec.decode_arguments(pickle.dumps([1]))

@@ -85,7 +85,7 @@ async def test_an_untyped_value_that_json_cannot_carry_is_refused(docket, value)
         (Order, "order"),
         (list[int], ["a"]),
         (int, None),
-        (Opaque, Opaque()),
+        pytest.param(Opaque, Opaque(), id="Opaque"),
         (Literal["a"], "b"),
     ],
     ids=repr,

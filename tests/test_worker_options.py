@@ -154,3 +154,31 @@ async def test_what_is_no_dependency_is_refused(sim):
 
     with pytest.raises(TypeError, match=r"Depends\("):
         Worker(sim.docket, dependencies=[factory])
+
+
+# What observers do.
+
+
+async def test_an_observer_that_fails_is_logged_and_ends_nothing(sim, log, job, caplog):
+    """Those after it are told all the same."""
+
+    class Failing:
+        def notify(self, event):
+            raise RuntimeError("no ink")
+
+    class Attentive:
+        def __init__(self):
+            self.told = []
+
+        def notify(self, event):
+            self.told.append(type(event).__name__)
+
+    attentive = Attentive()
+    sim.docket.observe(Failing())
+    sim.docket.observe(attentive)
+    await sim.docket.add(job, key="k")("worked")
+    await sim.run_until_idle()
+    assert log == ["worked"]
+    assert attentive.told == ["Scheduled", "Started", "Finished"]
+    messages = [record.message for record in caplog.records if record.exc_info]
+    assert messages == [f"an observer failed at {told} of 'k'" for told in attentive.told]

@@ -16,6 +16,7 @@ from docket_sim import (
     StoreUnavailable,
     Worker,
 )
+from docket_sim.events import Finished, LeaseLost
 from docket_sim.store import Store
 
 SECOND = timedelta(seconds=1)
@@ -107,8 +108,42 @@ async def test_a_worker_that_cannot_claim_asks_again(docket, line, job, ran):
         await worker.run_until_finished()
     [began] = ran
     assert 30.5 <= began <= 31.5 + 5
-    assert line.asked["claim"] <= 35
+    assert line.asked["claim"] <= 40
     assert await execution.get_result() == "done"
+
+
+async def test_after_a_blip_a_worker_goes_on_at_once(docket, line, job, ran):
+    """It asks again soon at first, whatever the longest wait is."""
+    execution = await docket.add(job)()
+    line.cut = {"claim"}
+    repair_after(line, 0.2)
+    async with Worker(docket) as worker:
+        await worker.run_until_finished()
+    [began] = ran
+    assert began < 0.4
+    assert await execution.get_result() == "done"
+
+
+async def test_after_a_blip_every_settlement_is_sent_at_once(docket, line, job, ran, sim):
+    """That others were refused as well makes nobody wait longer."""
+    executions = [await docket.add(job)(1) for _ in range(50)]
+    line.cut = {"settle"}
+    repair_after(line, 1.2)
+    async with Worker(docket, concurrency=50) as worker:
+        await worker.run_until_finished()
+    assert sim.clock.elapsed.total_seconds() < 1.4
+    assert [await execution.get_result() for execution in executions] == ["done"] * 50
+    assert len(ran) == 50
+
+
+async def test_a_store_that_is_away_for_long_is_asked_each_five_seconds(docket, line, job):
+    """The waits grow, but not for ever."""
+    await docket.add(job)()
+    line.cut = {"claim"}
+    repair_after(line, 600)
+    async with Worker(docket) as worker:
+        await worker.run_until_finished()
+    assert 600 / 5 <= line.asked["claim"] <= 600 / 5 + 10
 
 
 async def test_an_outage_while_idle_is_survived(docket, line, job, ran):
@@ -163,6 +198,22 @@ async def test_a_settlement_whose_answer_was_lost_counts_once(docket, line, job,
     assert ran == [0]
     assert line.asked["settle"] == 2
     assert await execution.get_result() == "done"
+
+
+async def test_what_was_settled_is_told_though_the_answer_was_lost(docket, line, job):
+    """Observers learn that the execution has ended, and of no lost lease."""
+    told = []
+
+    class Ear:
+        def notify(self, event):
+            told.append(type(event))
+
+    docket.observe(Ear())
+    await docket.add(job)()
+    line.mute = {"settle"}
+    async with worker_on(docket) as worker:
+        await worker.run_until_finished()
+    assert (Finished in told, LeaseLost in told) == (True, False)
 
 
 async def test_a_retry_whose_answer_was_lost_is_one_retry(docket, line, sim, ran):

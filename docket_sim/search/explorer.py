@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Protocol
 
 from docket_sim.clock import SystemClock
+from docket_sim.search.garbage import Garbage
 from docket_sim.search.shrink import Shrinker
 from docket_sim.search.sources import later_runs
 from docket_sim.search.trial import Coverage, Trial
@@ -27,6 +28,10 @@ class Budget:
 
     runs: int
     seconds: float | None = None
+
+    def spent(self, seconds: float) -> bool:
+        """Whether the time is over."""
+        return self.seconds is not None and seconds >= self.seconds
 
     def __post_init__(self) -> None:
         if self.runs < 1:
@@ -137,18 +142,19 @@ class Explorer:
         clock = SystemClock()
         began = clock.now()
         seen = Exploration()
-        for source in islice(self._sources(), self._budget.runs):
-            trial = self._attempt(Choices(source))
-            seen.add(trial)
-            self._first = self._first or trial
-            seen.seconds = (clock.now() - began).total_seconds()
-            if self._progress is not None:
-                self._progress(seen)
-            if trial.error is not None:
-                seen.found = self._shrunk(trial, seen.runs)
-                break
-            if self._budget.seconds is not None and seen.seconds >= self._budget.seconds:
-                break
+        with Garbage() as garbage:
+            for source in islice(self._sources(), self._budget.runs):
+                trial = self._attempt(Choices(source))
+                garbage.after_run()
+                self._first = self._first or trial
+                seen.add(trial)
+                seen.seconds = (clock.now() - began).total_seconds()
+                if self._progress is not None:
+                    self._progress(seen)
+                if trial.error is not None:
+                    seen.found = self._shrunk(trial, seen.runs)
+                if seen.found is not None or self._budget.spent(seen.seconds):
+                    break
         return seen
 
     def _sources(self) -> Iterator[Source]:

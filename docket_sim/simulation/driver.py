@@ -7,11 +7,12 @@ from datetime import datetime
 
 from docket_sim.clock import VirtualClock
 from docket_sim.errors import NothingToRun, SimulationError
-from docket_sim.events import AttemptEvent, Event, Scheduled
+from docket_sim.events import AttemptEvent, Event
 from docket_sim.simulation.boundary import Boundary
 from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.drive import Drive
 from docket_sim.simulation.failures import Failures
+from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.planted import Planted
 from docket_sim.simulation.tally import Tally
@@ -50,6 +51,7 @@ class Driver:
         self._crew = crew
         self._turnstile.gated.update(crew.names)
         crew.engaged = self._turnstile.gated.add
+        self._court.after.append(self._applied)
         self._court.troubles.changed = self._straggler_moved
         self._timeline = timeline
         self.failures = failures
@@ -120,12 +122,15 @@ class Driver:
 
     def notify(self, event: Event) -> None:
         """Take note of what happened."""
-        if isinstance(event, Scheduled):
-            self.outstanding = True
         if self._drive is not None:
             self._drive.notify(event)
         if isinstance(event, AttemptEvent):
             self._straggler_moved()
+
+    def _applied(self, call: StoreCall) -> None:
+        # Not when the docket tells of it: that answer may be late, and the work have ended.
+        if call.calls:
+            self.outstanding = True
 
     @property
     def worker(self) -> str:

@@ -144,12 +144,11 @@ class World:
         await self._driver.leave()
         others = [
             task
-            for task in asyncio.all_tasks()
+            for task in self._unfinished()
             if task is not asyncio.current_task()
             and not is_the_stores_own(task)
             and not self._driver.hosts.owns_dead(task)
         ]
-        others.sort(key=hash)
         leaked = describe(others)
         await cancelled(others)
         await self._docket.__aexit__(None, None, None)
@@ -157,6 +156,11 @@ class World:
         await self.loop.shutdown_asyncgens()
         await self.loop.shutdown_default_executor()
         return leaked
+
+    def _unfinished(self) -> Tasks:
+        if self.loop.get_task_factory() is None:
+            return [*self.loop.unfinished()]
+        return sorted(asyncio.all_tasks(), key=hash)  # some were made by the user's own factory
 
 
 def _another_loop_runs() -> bool:

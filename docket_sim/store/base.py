@@ -88,7 +88,7 @@ class Settled(Enum):
     """The execution was cancelled meanwhile: it ended cancelled instead of going on."""
 
     LOST = "lost"
-    """The claim was no longer this worker's; the settlement changed nothing."""
+    """The claim was not in force, and not ended by this settlement, which changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +194,10 @@ class Store(Protocol):
         """End the claim and apply `settlement`, if the claim is still in force.
 
         A claim whose lease has expired, but that nobody has taken over, is still in force.
+
+        A settlement that is sent again is answered as the first time, and changes nothing: as long
+        as the execution's record is kept, a minute at the least, and unless its key was settled
+        four times since. One that asks for another end of a claim that is settled is `LOST`.
         """
         ...
 

@@ -20,6 +20,7 @@ from docket_sim.execution import (
     TaskCall,
 )
 from docket_sim.store.base import Claim, Claimed, Renewal, Settled, StoreSnapshot, Submitted
+from docket_sim.store.resends import REMEMBERED, AnsweredOfGone, Resend
 from docket_sim.store.timetable import Entry, Timetable
 from docket_sim.store.watchers import Watchers
 
@@ -44,6 +45,7 @@ class Ledger:
         self._due = Timetable()
         self._leases: dict[str, Timetable] = {}
         self._kept = Timetable()
+        self._gone = AnsweredOfGone()
         self._fences = count(1)
         self._outstanding = 0
 
@@ -85,19 +87,14 @@ class Ledger:
     def settle(self, claim: Claim, settlement: Settlement, now: datetime) -> Settled:
         """End the claim and apply `settlement`, if the claim is still in force."""
         entry = self._held(claim)
+        this = Resend.of(claim, settlement)
         if entry is None:
-            return Settled.LOST
-        if claim.call.generation != entry.call.generation or entry.state.finished:
-            self._end_superseded(entry, now)
-            return Settled.SUPERSEDED
-        if isinstance(settlement, Finish):
-            self._finish(entry, settlement, now)
-        elif entry.cancel_requested:
-            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
-            return Settled.CANCELLED
-        else:
-            self._reschedule(entry, settlement, now)
-        return Settled.APPLIED
+            return self._settled_before(claim.call.key, this, now)
+        answer = self._settle(entry, claim, settlement, now)
+        entry.answered.add(this, answer)
+        if entry.state.finished and self._ttl < REMEMBERED:
+            self._gone.add(this, answer, now)
+        return answer
 
     def cancel(self, key: str, now: datetime) -> Record | None:
         """Cancel the execution `key`, and return what it was before."""
@@ -219,6 +216,25 @@ class Ledger:
             return None
         return entry
 
+    def _settle(self, entry: Entry, claim: Claim, settlement: Settlement, now: datetime) -> Settled:
+        if claim.call.generation != entry.call.generation or entry.state.finished:
+            self._end_superseded(entry, now)
+            return Settled.SUPERSEDED
+        if isinstance(settlement, Finish):
+            self._finish(entry, settlement, now)
+        elif entry.cancel_requested:
+            self._finish(entry, Finish(ExecutionState.CANCELLED), now)
+            return Settled.CANCELLED
+        else:
+            self._reschedule(entry, settlement, now)
+        return Settled.APPLIED
+
+    def _settled_before(self, key: str, settlement: Resend, now: datetime) -> Settled:
+        self._forget(now)
+        entry = self._entries.get(key)
+        answer = entry.answered.get(settlement) if entry is not None else None
+        return answer or self._gone.get(settlement) or Settled.LOST
+
     def _take_claimable(self, now: datetime) -> Entry | None:
         """The call that has been due longest, of those that wait and those of expired leases."""
         expired = min(self._expired(now), key=_longest_due, default=None)
@@ -294,6 +310,7 @@ class Ledger:
             self._kept.put(_later(now, self._ttl), entry)
 
     def _forget(self, now: datetime) -> None:
+        self._gone.forget(now)
         while (entry := self._kept.take(now)) is not None:
             del self._entries[entry.call.key]
 

@@ -6,6 +6,7 @@ from itertools import count
 
 from docket_sim.execution import ExecutionState, Record, TaskCall
 from docket_sim.store.base import Claim
+from docket_sim.store.resends import Answered
 
 _tickets = count(1)
 _ROOM = 1024  # items, before the stale ones are looked for
@@ -19,6 +20,7 @@ class Entry:
     """
 
     __slots__ = (
+        "answered",
         "call",
         "cancel_requested",
         "delivery",
@@ -38,6 +40,7 @@ class Entry:
         self.state = state
         self.lease: Claim | None = None
         self.delivery = 0
+        self.answered = Answered()
         self.cancel_requested = False
         self.worker: str | None = None
         self.started_at: datetime | None = None

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -27,6 +27,7 @@ from docket_sim.execution import (
 from docket_sim.perform import Attempt, Interruption, Performed, perform
 from docket_sim.settings import WorkerSettings
 from docket_sim.store import Claim, Claimed, Settled
+from docket_sim.store.pauses import pauses
 from docket_sim.task import TaskFunction
 from docket_sim.worker.assignment import Assigner
 from docket_sim.worker.leases import Leases
@@ -37,7 +38,6 @@ from docket_sim.worker.wakeup import Wakeup
 _logger = logging.getLogger(__name__)
 _DEFAULTS = WorkerSettings()
 _HEAD_START = timedelta(milliseconds=100)
-_LONGEST_OUTAGE = 3  # doublings of the reconnection delay
 
 
 class Worker:
@@ -76,8 +76,8 @@ class Worker:
             name: names the worker; by default host, process and a few random digits.
             concurrency: how many attempts may run at once.
             redelivery_timeout: how long a claim lasts unless renewed.
-            reconnection_delay: how long to wait before asking a store again; doubled each time, up
-                to eight times as long, until it answers.
+            reconnection_delay: how long to wait at most before asking a store again that did not
+                answer; the first waits are short.
             minimum_check_interval: without effect, since nothing is polled; taken so that code
                 written for other task systems works.
             scheduling_resolution: likewise.
@@ -111,7 +111,6 @@ class Worker:
         self._limits = Limits({})
         self._running = False
         self._left_until: set[datetime] = set()
-        self._outage = 0
 
     @property
     def concurrency(self) -> int:
@@ -240,6 +239,7 @@ class Worker:
         return due + _HEAD_START if due is not None and due in self._left_until else due
 
     async def _claim(self, limit: int) -> Claimed:
+        waits = self._waits()
         while self._resources is not None:
             try:
                 await self._leases.catch_up()
@@ -249,9 +249,8 @@ class Worker:
                     lease=self.settings.redelivery_timeout,
                     now=self.docket.now(),
                 )
-                self._outage = 0
             except StoreUnavailable as error:
-                await self._wait_for_store(error)
+                await _pause(next(waits), error)
             else:
                 return claimed
         return Claimed((), None, None, 0)  # closed meanwhile
@@ -299,19 +298,17 @@ class Worker:
         self.docket.notify(report(claim, performed, settled, self.docket.now()))
 
     async def _settle(self, claim: Claim, settlement: Settlement) -> Settled:
+        waits = self._waits()
         while True:
             try:
                 return await self.docket.store.settle(claim, settlement, now=self.docket.now())
             except StoreUnavailable as error:
                 if not self._running and self._leases.overdue:
                     return Settled.LOST  # the worker stops: whoever comes may take it over
-                await self._wait_for_store(error)
+                await _pause(next(waits), error)
 
-    async def _wait_for_store(self, error: StoreUnavailable) -> None:
-        delay = self.settings.reconnection_delay * 2 ** min(self._outage, _LONGEST_OUTAGE)
-        self._outage += 1
-        _logger.warning("the store does not answer, asking again in %s: %s", delay, error)
-        await asyncio.sleep(delay.total_seconds())
+    def _waits(self) -> Iterator[timedelta]:
+        return pauses(self.settings.reconnection_delay)
 
     async def _schedule_automatic_tasks(self) -> None:
         if not self.settings.schedule_automatic_tasks:
@@ -322,13 +319,19 @@ class Worker:
                 await self._add_automatic(name)
 
     async def _add_automatic(self, name: str) -> None:
+        waits = self._waits()
         while self._resources is not None:
             try:
                 await self.docket.add(name, key=name)()
             except StoreUnavailable as error:
-                await self._wait_for_store(error)
+                await _pause(next(waits), error)
             else:
                 return
+
+
+async def _pause(delay: timedelta, error: StoreUnavailable) -> None:
+    _logger.warning("the store does not answer, asking again in %s: %s", delay, error)
+    await asyncio.sleep(delay.total_seconds())
 
 
 def _default_name(docket: Docket) -> str:

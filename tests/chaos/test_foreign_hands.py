@@ -119,6 +119,7 @@ FIELDS = {
     "a due time in hexadecimal": {"w": "0x10"},
     "a due time before all time": {"w": "-" + "9" * 30},
     "a due time after all time": {"w": "9" * 30},
+    "an attempt that is no number": {"n": "first"},
     "a fraction as attempt": {"n": "1.5"},
     "a negative attempt": {"n": "-3"},
     "a fraction as generation": {"g": "1.5"},

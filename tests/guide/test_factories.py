@@ -209,3 +209,56 @@ def test_a_factory_must_be_callable():
     """To call the factory oneself is a common slip, and told where it is made."""
     with pytest.raises(TypeError, match=r"expects a callable, found 'made by a function'"):
         Depends(function())
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_generator_that_comes_out_of_a_wrapper_is_entered(sim, asynchronous):
+    """What a lambda hands on is torn down as what the generator function itself gives."""
+    lines: list[str] = []
+
+    def opened():
+        lines.append("opened")
+        yield "a value"
+        lines.append("closed")
+
+    async def opened_in_time():
+        for value in opened():
+            yield value
+
+    factory = (lambda: opened_in_time()) if asynchronous else (lambda: opened())
+
+    async def task(value=Depends(factory)):
+        lines.append(value)
+
+    await sim.docket.add(task)()
+    assert await sim.run_until_idle() == Tally(succeeded=1)
+    assert lines == ["opened", "a value", "closed"]
+
+
+@pytest.mark.parametrize("raises", [False, True])
+async def test_bindings_that_are_equal_stand_for_one_instance(sim, raises):
+    """Where their `__eq__` has no answer, they are two: nobody gets the instance of another."""
+
+    class Region:
+        def __eq__(self, other: object) -> bool:
+            if raises:
+                raise RuntimeError("no comparison")
+            return True
+
+        __hash__ = None
+
+    made: list[Region] = []
+
+    def client(region: Region) -> int:
+        made.append(region)
+        return len(made)
+
+    async def task(
+        first: int = Depends(client, region=Region()),
+        second: int = Depends(client, region=Region()),
+    ):
+        return [first, second]
+
+    execution = await sim.docket.add(task)()
+    assert await sim.run_until_idle() == Tally(succeeded=1)
+    assert await execution.get_result() == ([1, 2] if raises else [1, 1])

@@ -151,3 +151,16 @@ async def test_a_replacement_for_later_keeps_its_time(sim):
 
     await sim.run_until_idle()
     assert starts(sim) == seconds(0, 3600)
+
+
+# What is no key
+
+
+@pytest.mark.parametrize("key", ["", 7])
+async def test_a_key_is_a_text_with_something_in_it(sim, key):
+    """What else is given as one is refused where it is given, and nothing is scheduled."""
+    work = Work()
+    for verb in (sim.docket.add, sim.docket.replace):
+        with pytest.raises(TypeError, match=f"non-empty string, found {key!r}"):
+            await verb(work.work, when=sim.clock.now(), key=key)(1)
+    assert await sim.run_until_idle() == Tally()

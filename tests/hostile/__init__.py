@@ -1,1 +1,1 @@
-"""The search turned on the engine itself: everything at once, under everything that can go wrong."""
+"""The search turned on the engine itself: everything at once, under all that can go wrong."""

@@ -179,7 +179,7 @@ def test_worlds_inside_of_hypothesis_are_none_of_the_plugins_business(run):
         """
     from hypothesis import given, settings, strategies as st
 
-    @settings(max_examples=5, database=None, derandomize=True)
+    @settings(max_examples=5, database=None, derandomize=True, deadline=None)
     @given(number=st.integers(1, 3))
     def test_with_simulate(number):
         with simulate(seed=number) as sim:
@@ -187,7 +187,7 @@ def test_worlds_inside_of_hypothesis_are_none_of_the_plugins_business(run):
                 sim.run(sim.docket.add(succeeds)())
             assert sim.run(sim.run_until_idle()) == Tally(succeeded=number)
 
-    @settings(max_examples=5, database=None, derandomize=True)
+    @settings(max_examples=5, database=None, derandomize=True, deadline=None)
     @given(number=st.integers(1, 3))
     def test_with_the_fixture(sim, number): ...
     """,

@@ -213,13 +213,15 @@ def test_an_abandoned_async_generator_is_closed_by_its_loop(run):
         finally:
             await asyncio.sleep(STEP)
             trace.append(f"{name} closed")
+            closed.set()
 
     held = []
+    closed = asyncio.Event()
 
     async def program():
         async for _ in numbers("dropped"):
             break
-        await asyncio.sleep(3 * STEP)
+        await asyncio.wait_for(closed.wait(), 10)
         trace.append("program over")
         held.append(numbers("held"))
         await anext(held[0])

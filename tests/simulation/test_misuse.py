@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 import freezegun
 import pytest
 
-from docket_sim import CurrentDocket, Docket, Retry, SimulationError, Tally, simulate
+from docket_sim import (
+    CurrentDocket,
+    Docket,
+    Retry,
+    SimulationError,
+    Tally,
+    WorkerSettings,
+    simulate,
+)
 
 
 async def job(): ...
@@ -94,3 +102,15 @@ async def test_a_number_of_seconds_is_no_duration(sim):
         await sim.run_for(60)
     with pytest.raises(TypeError, match="must be a timedelta, found 60"):
         Docket(execution_ttl=60)
+
+
+def test_a_world_has_one_worker_at_least():
+    """Without any, nothing would ever run."""
+    with pytest.raises(ValueError, match="at least 1 worker, found 0"), simulate(workers=0):
+        pass
+
+
+def test_settings_of_a_worker_are_durations():
+    """Seconds or minutes? A timedelta says which."""
+    with pytest.raises(TypeError, match="reconnection_delay must be a timedelta, found 5"):
+        WorkerSettings(reconnection_delay=5)

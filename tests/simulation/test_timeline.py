@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docket_sim import CurrentDocket, Docket, Perpetual, Retry, Timeout, simulate
+from docket_sim.simulation.difference import first_difference
 from docket_sim.simulation.timeline import short
 
 HERE = Path(__file__).name
@@ -194,3 +195,27 @@ def test_a_run_in_which_nothing_happened_has_an_empty_timeline():
 def test_durations_read_as_one_says_them(duration, text):
     """Units that are nothing are left out, and nothing at all is `0s`."""
     assert short(duration) == text
+
+
+def test_where_two_timelines_part_is_told_in_words():
+    """What happened in one and not in the other, whichever of the two goes on; or differently."""
+
+    async def charge(amount: int): ...
+
+    def timeline(*amounts: int, at: int = 0):
+        with simulate() as sim:
+            for amount in amounts:
+                due = sim.clock.now() + timedelta(seconds=at)
+                sim.run(sim.docket.add(charge, when=due, key=f"k{amount}")(amount))
+            sim.run(sim.run_until_idle())
+            return list(sim.timeline)
+
+    assert first_difference(timeline(1), timeline(1)) is None
+    more = first_difference(timeline(1, 2), timeline(1))
+    fewer = first_difference(timeline(1), timeline(1, 2))
+    assert more.startswith("at +0s, k2: ")
+    assert more.endswith("there: nothing")
+    assert fewer.startswith("at +0s, k2: nothing")
+    other = first_difference(timeline(1, at=5), timeline(1, at=7))
+    assert "k1: " in other
+    assert "there: nothing" not in other

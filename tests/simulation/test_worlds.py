@@ -72,7 +72,7 @@ def test_worlds_follow_each_other():
             assert sim.clock.now() == start + timedelta(days=1)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(delays=st.lists(st.integers(0, 10**6), max_size=5), seed=st.integers(0, 3))
 def test_hypothesis_builds_a_world_for_each_example(delays, seed):
     """Nothing of one example reaches the next, and the health checks are satisfied."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from conformance import COMPLETED, FAILED, LEASE, NOON, STORES, TTL, Desk, seconds
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docket_sim.execution import Cause, Disposition, ExecutionState, Finish
@@ -251,6 +251,7 @@ async def test_without_a_ttl_nothing_is_kept(forgetful_desk):
 
 
 @pytest.mark.parametrize("store_name", STORES)
+@settings(max_examples=25, deadline=None)
 @given(keys=st.lists(st.text(), min_size=2, max_size=4, unique=True))
 def test_keys_of_any_characters_are_kept_apart(store_name, keys):
     """Each key, whatever it is made of, is an execution of its own from submission to its end."""

@@ -6,6 +6,7 @@ to the letter, the order of what is due at one instant included.
 
 import asyncio
 import dataclasses
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -40,11 +41,12 @@ class TwoStores(RuleBasedStateMachine):
     """Does everything at two desks."""
 
     other = "fakeredis"
+    execution_ttl = TTL
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.desks = [Desk(STORES[name](TTL)) for name in ("memory", self.other)]
+        self.desks = [Desk(STORES[name](self.execution_ttl)) for name in ("memory", self.other)]
         self.claims: list[list[Claim]] = []
         for desk in self.desks:
             self.run(desk.store.open())
@@ -141,10 +143,12 @@ def _by_key(snapshot: StoreSnapshot) -> dict[str, Any]:
     return {record.call.key: record for record in snapshot.records}
 
 
+@pytest.mark.parametrize("execution_ttl", [TTL, timedelta(seconds=8), timedelta(0)], ids=str)
 @pytest.mark.parametrize("other", [name for name in STORES if name != "memory"])
-def test_a_store_answers_as_the_memory_store_does(other):
+def test_a_store_answers_as_the_memory_store_does(other, execution_ttl):
     """Whatever is done in whatever order, all answers and all records are the same."""
-    machine = type("Machine", (TwoStores,), {"other": other})
+    machine = type("Machine", (TwoStores,), {"other": other, "execution_ttl": execution_ttl})
+    examples = 25 if execution_ttl == TTL else 10
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=40, stateful_step_count=30, deadline=None)
+        machine, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None)
     )

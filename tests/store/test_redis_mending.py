@@ -13,8 +13,10 @@ from servers import shared_server
 
 from docket_sim import StoreUnavailable
 from docket_sim.execution import ExecutionState, Finish, TaskCall
+from docket_sim.simulation.backend import hold_virtual_time
 from docket_sim.store.base import Settled
 from docket_sim.store.redis import RedisStore, address_of, mending, prefix_of
+from docket_sim.store.redis.fake import fake_address
 from docket_sim.store.redis.mending import log_what_was_set_aside
 
 LEASE = timedelta(seconds=5)
@@ -130,6 +132,39 @@ def test_what_runs_is_delivered_again_only_when_a_worker_that_lives_would_have_r
             assert await found.settle(again) is Settled.APPLIED
 
     run(main)
+
+
+def test_leases_are_given_by_the_callers_clock():
+    """In virtual time the server's own may be years away, in either direction."""
+
+    async def main():
+        for years in (-20, 20):
+            async with scene() as found:
+                found.now += 365 * years * timedelta(days=1)
+                await found.submit("a")
+                [claim] = await found.claim()
+                found.write_over("leased")
+                assert await found.claimed() == []
+                assert await found.claimed(after=MINUTE - LEASE) == []
+                assert await found.claimed(after=MINUTE) == ["a"]
+                assert await found.settle(claim, after=MINUTE) is Settled.LOST
+
+    run(main)
+
+
+async def test_so_they_are_in_a_simulation_on_fakeredis(sim):
+    """A minute is given there, too."""
+    store = RedisStore(fake_address(), "virtual", servers_clock=False, hold=hold_virtual_time)
+    await store.open()
+    try:
+        noon = sim.clock.now()
+        await store.submit(TaskCall("a", "charge", b"{}", noon), now=noon)
+        await store.claim("ann", limit=1, lease=LEASE, now=noon)
+        await store._line.ask("SET", prefix_of("virtual") + "leased", "foreign")
+        claimed = await store.claim("bob", limit=1, lease=LEASE, now=noon)
+        assert claimed.next_expiry == noon + MINUTE
+    finally:
+        await store.close()
 
 
 def test_what_is_blocked_follows_when_the_lease_of_the_attempt_before_it_is_over():
@@ -394,6 +429,183 @@ def test_other_dockets_are_left_alone(sign, caplog):
     assert len(caplog.records) == 1, "the set, and nothing else, was set aside"
 
 
+# Verbs that are no scripts.
+
+
+async def in_every_state(found):
+    """Executions that wait, run, have ended, and whose replacement was cancelled."""
+    for key in ("runs", "ends", "is void"):
+        await found.submit(key)
+    claims = {claim.call.key: claim for claim in await found.claim()}
+    await found.settle(claims["ends"])
+    await found.submit("is void", replace=True)
+    await found.store.cancel("is void", now=found.now)
+    await found.submit("waits")
+
+
+@each_set
+def test_a_snapshot_shows_all_that_is_there(name):
+    """Whoever looks first, before any other verb, has the set made anew."""
+
+    async def main():
+        async with scene() as found:
+            await in_every_state(found)
+            found.write_over(name)
+            snapshot = await found.store.snapshot(now=found.now)
+            keys = sorted(record.call.key for record in snapshot.records)
+            assert keys == ["ends", "is void", "runs", "waits"]
+            assert found.client.exists(found.place(f"aside-{name}"))
+
+    run(main)
+
+
+@each_set
+def test_what_is_erased_is_gone(name):
+    """No execution stays behind, but what a foreign hand has written is set aside."""
+
+    async def main():
+        async with scene() as found:
+            await in_every_state(found)
+            found.write_over(name)
+            await found.store.erase()
+            aside = found.place(f"aside-{name}").encode()
+            assert found.client.keys(f"{found.prefix}*") == [aside]
+
+    run(main)
+
+
+@each_set
+def test_what_waits_is_cleared(name):
+    """And what runs goes on."""
+
+    async def main():
+        async with scene() as found:
+            await in_every_state(found)
+            found.write_over(name)
+            cleared = await found.store.clear(now=found.now)
+            assert [record.call.key for record in cleared] == ["waits"]
+            assert await found.state("runs") == "running"
+
+    run(main)
+
+
+def test_what_is_no_execution_hides_no_other():
+    """Neither in a snapshot, nor from who asks for another key at the same time."""
+
+    async def main():
+        async with scene() as found:
+            for key in ("a", "bad", "c"):
+                await found.submit(key)
+            found.client.set(found.place("x:bad"), "a string")
+            snapshot = await found.store.snapshot(now=found.now)
+            assert [record.call.key for record in snapshot.records] == ["a", "c"]
+            asking = [found.state(key) for key in ("a", "bad", "c")]
+            assert await asyncio.gather(*asking) == ["queued", None, "queued"]
+
+    run(main)
+
+
+# Tickets, by which entries are found.
+
+TICKETS = {"none": None, "empty": "", "too short": "12", "too long": "1" * 14, "another": "9" * 13}
+
+
+@pytest.fixture(params=TICKETS.values(), ids=TICKETS.keys())
+def break_ticket(request):
+    """Damages the ticket of an execution."""
+
+    def damage(found, key="a"):
+        if request.param is None:
+            found.client.hdel(found.place(f"x:{key}"), "q")
+        else:
+            found.client.hset(found.place(f"x:{key}"), "q", request.param)
+
+    return damage
+
+
+async def cancelled_while_blocked(found):
+    """An execution that has ended, while the attempt that it replaced still runs."""
+    await found.submit("a")
+    [claim] = await found.claim()
+    await found.submit("a", replace=True)
+    await found.store.cancel("a", now=found.now)
+    return claim
+
+
+async def is_kept_and_forgotten(found, *, after):
+    """Expect that the execution is no longer void, but kept for its time."""
+    assert await found.claimed(after=after) == []
+    assert found.entries("void") == []
+    assert [key for key, _ in found.entries("kept")] == [b"a"]
+    assert await found.state("a") == "cancelled"
+    assert await found.claimed(after=after + 2 * HOUR) == []
+    assert not found.client.exists(found.place("x:a"))
+
+
+@pytest.mark.parametrize("worker", ["settles", "died", "renews and died"])
+def test_what_is_void_is_kept_for_its_time_though_its_ticket_is_broken(break_ticket, worker):
+    """It would stay for ever without an entry."""
+
+    async def main():
+        async with scene() as found:
+            claim = await cancelled_while_blocked(found)
+            break_ticket(found)
+            if worker == "settles":
+                assert await found.settle(claim) is Settled.SUPERSEDED
+            elif worker == "renews and died":
+                renewal = await found.store.renew([claim], lease=MINUTE, now=found.now)
+                assert renewal.lost == []
+            await is_kept_and_forgotten(found, after=2 * MINUTE)
+
+    run(main)
+
+
+def test_what_becomes_void_with_a_broken_ticket_is_kept_for_its_time(break_ticket):
+    """It is given an entry by which it is found."""
+
+    async def main():
+        async with scene() as found:
+            await found.submit("a")
+            await found.claim()
+            await found.submit("a", replace=True)
+            break_ticket(found)
+            await found.store.cancel("a", now=found.now)
+            assert await found.claimed() == []
+            await is_kept_and_forgotten(found, after=2 * MINUTE)
+
+    run(main)
+
+
+def test_the_void_is_made_anew_with_a_broken_ticket(break_ticket):
+    """Two hands at once."""
+
+    async def main():
+        async with scene() as found:
+            await cancelled_while_blocked(found)
+            break_ticket(found)
+            found.write_over("void")
+            assert await found.claimed() == []
+            await is_kept_and_forgotten(found, after=2 * MINUTE)
+
+    run(main)
+
+
+def test_what_takes_the_place_of_the_void_runs_in_its_turn(break_ticket):
+    """When the attempt before it is over, which may be a minute later."""
+
+    async def main():
+        async with scene() as found:
+            claim = await cancelled_while_blocked(found)
+            break_ticket(found)
+            await found.submit("a")
+            assert await found.claimed() == []
+            assert await found.state("a") == "blocked"
+            assert await found.settle(claim) is Settled.SUPERSEDED
+            assert await found.claimed() == ["a"]
+
+    run(main)
+
+
 # What cannot be understood.
 
 DAMAGED = {
@@ -442,6 +654,7 @@ def test_what_runs_without_a_ticket_is_set_aside_when_its_lease_is_over(caplog):
             await found.claim()
             found.client.hdel(found.place("x:bad"), "q")
             found.write_over("leased")
+            assert await found.claimed() == []
             assert await found.claimed(after=2 * MINUTE) == []
             assert found.client.exists(found.place("aside:bad"))
 

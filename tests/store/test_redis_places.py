@@ -25,7 +25,7 @@ from servers import (
 
 from docket_sim import Docket, StoreUnavailable, Worker
 from docket_sim.store import redis as redis_store
-from docket_sim.store.redis import address_of, masked, prefix_of
+from docket_sim.store.redis import address_of, masked, notices, prefix_of
 
 SECRET = "s3cr3t/@:#?"
 QUOTED = "s3cr3t%2F%40%3A%23%3F"
@@ -194,6 +194,49 @@ def test_a_docket_whose_slot_is_moved_is_followed_after_one_error(places):
 
     run(main())
     assert target.ask("EXISTS", f"{prefix_of(name)}meta")
+
+
+def test_whoever_only_waits_for_a_result_finds_it_though_the_slot_is_moved(places, monkeypatch):
+    """Where its connection leads, nothing is told any more; nothing else would show it the move."""
+    monkeypatch.setattr(notices, "_PING", 0.3)
+    cluster = places["cluster"]
+    name = fresh()
+    slot = cluster.slot_of(prefix_of(name))
+    owner = cluster.owner_of(slot)
+    target = next(node for node in cluster.nodes if node is not owner)
+
+    async def main():
+        async with Docket(name, cluster.url) as docket:
+            waits = await docket.add(double)(4)
+            waiting = asyncio.create_task(waits.get_result())
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(cluster.move_slot, slot, target)
+            async with Docket(name, cluster.url) as busy:
+                busy.register(double)
+                async with Worker(busy, reconnection_delay=SOON) as worker:
+                    await worker.run_until_finished()
+            assert await waiting == 8
+
+    run(main())
+
+
+def test_who_asks_where_the_slot_was_is_told_what_has_happened(places):
+    """In words, and that nothing was done."""
+    cluster = places["cluster"]
+    name = fresh()
+    slot = cluster.slot_of(prefix_of(name))
+    owner = cluster.owner_of(slot)
+    target = next(node for node in cluster.nodes if node is not owner)
+
+    async def main():
+        async with Docket(name, cluster.url) as docket:
+            await docket.add(double)(1)
+            await asyncio.to_thread(cluster.move_slot, slot, target)
+            with pytest.raises(StoreUnavailable, match=r"at another node.* was not done"):
+                await docket.add(double)(2)
+            assert (await docket.snapshot()).total_tasks == 1
+
+    run(main())
 
 
 @pytest.mark.parametrize("how", ["on demand", "because the master died"])

@@ -52,8 +52,8 @@ class Court:
         choices: what decides where rules with odds strike, and how long calls take.
         troubles: what is done to machines and to the store.
         redelivers: gives up a claim, so that the store delivers its call once more.
-        asked, before, after: told of every call: when it is made, before the store has it, and once
-            it is applied.
+        asked, before, after: told of every call: when it is made; right before it is applied, where
+            that is known; and once it is applied.
     """
 
     def __init__(
@@ -137,6 +137,9 @@ class Court:
         if self._undisturbed(call):
             answer = await self._apply(call, send)
             return answer
+        if self.troubles.any:
+            await asyncio.sleep(0)
+            self.troubles.refuse(call)
         rule = self._by_lot(call)
         await self._on_the_way_there(call, rule)
         answer = await self._at_the_store(call, send, rule)
@@ -185,8 +188,6 @@ class Court:
             self.troubles.refuse(call)
 
     async def _apply(self, call: StoreCall, send: Send) -> Any:
-        for watch in self.before:
-            watch(call)
         call.answer = answer = await self._send(call, send)
         call.answered_at = self._clock.microseconds
         for watch in self.after:
@@ -196,6 +197,8 @@ class Court:
     async def _send(self, call: StoreCall, send: Send) -> Any:
         if self._direct:
             await asyncio.sleep(0)
+            for watch in self.before:
+                watch(call)
             return await send(self._clock.true_now())
         now = self._clock.true_now()
         if call.host is None:

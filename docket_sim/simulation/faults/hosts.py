@@ -172,11 +172,8 @@ class Hosts:
 
     def tasks(self, host: Host) -> list[VirtualTask]:
         """The tasks on a machine that are not done, in the order in which they were made."""
-        return [
-            task
-            for task in sorted(asyncio.all_tasks(self._loop), key=hash)
-            if isinstance(task, VirtualTask) and host_of(task) is host
-        ]
+        assert self._loop is not None
+        return [task for task in self._loop.unfinished() if host_of(task) is host]
 
     def owns_dead(self, task: "asyncio.Task[Any]") -> bool:
         """Whether a task is on a machine without power."""
@@ -202,13 +199,12 @@ class Hosts:
         To drop a suspended coroutine, Python has to unwind it, so its `finally` blocks run here, as
         far as they do not wait. Nothing can come of it: everything is closed.
         """
-        for host in self.all:
-            if host.power is Power.CUT:
-                for task in self.tasks(host):
-                    task.forget()
-                    with contextlib.suppress(BaseException):
-                        coroutine: Any = task.get_coro()
-                        coroutine.close()
+        dead = [host for host in self.all if host.power is Power.CUT]
+        for task in (task for host in dead for task in self.tasks(host)):
+            task.forget()
+            with contextlib.suppress(BaseException):
+                coroutine: Any = task.get_coro()
+                coroutine.close()
 
     def _standing(self, host: Host) -> list[Standing]:
         return [

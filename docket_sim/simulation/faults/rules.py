@@ -368,7 +368,7 @@ class Faults:
             Rule(Skew(timedelta(seconds=5)), None, "before", times=None, odds=0.002),
             Rule(Skew(timedelta(seconds=-5)), None, "before", times=None, odds=0.002),
             Rule(RestartStore(timedelta(seconds=30)), None, "before", times=None, odds=0.005),
-            Rule(Partition(timedelta(hours=1)), None, "before", times=None, odds=0.002),
+            Rule(Partition("lease"), None, "before", times=None, odds=0.01),
         )
         profile = cls._profile(latencies, odds=0.06, limit=10)
         return replace(profile, rules=profile.rules + worse)
@@ -385,7 +385,7 @@ class Faults:
             Rule(Pause("lease"), None, "after", times=None, odds=odds),
             Rule(Pause("lease"), "settle", "before", times=None, odds=odds),
             Rule(Resend(), None, "after", times=None, odds=odds / 2),
-            Rule(Partition("lease"), None, "before", times=None, odds=odds / 4),
+            Rule(Partition("heartbeat"), None, "before", times=None, odds=odds / 4),
             Rule(RestartStore(timedelta(seconds=1)), None, "before", times=None, odds=odds / 8),
         ]
         return cls(tuple(rules), latencies, limit)

@@ -12,6 +12,7 @@ from docket_sim.events import Event, Retried
 from docket_sim.execution import Reason, Reschedule, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.invariants.base import Invariant, Scene
+from docket_sim.store import Settled
 
 _ROUNDING = timedelta(microseconds=1)
 
@@ -40,24 +41,27 @@ class PolicysDelay(Invariant):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._decided: dict[tuple[str, int, int, str], tuple[int, timedelta]] = {}
+        self._decided: dict[int, timedelta] = {}
+        self._applied: dict[tuple[str, int, int, str], timedelta] = {}
 
     def asked(self, call: StoreCall) -> None:
         settlement = call.settlement
         if isinstance(settlement, Reschedule) and settlement.reason is Reason.RETRY:
             skew = timedelta() if call.host is None else call.host.skew
+            delay = settlement.when - (self.scene.instant(call.at) + skew)
+            # Where it is asked once more, it was decided the first time.
+            self._decided.setdefault(call.claims[0].fence, delay)
+
+    def after(self, call: StoreCall) -> None:
+        if call.answer is Settled.APPLIED and call.claims[0].fence in self._decided:
             claim = call.claims[0]
-            asked = self.scene.instant(call.at) + skew
-            attempt = _attempt(claim.call, claim.worker)
-            before = self._decided.get(attempt)
-            if before is None or before[0] != claim.fence:  # otherwise it is asked once more
-                self._decided[attempt] = claim.fence, settlement.when - asked
+            self._applied[_attempt(claim.call, claim.worker)] = self._decided[claim.fence]
 
     def event(self, event: Event) -> None:
         if not isinstance(event, Retried) or not isinstance(event.policy, Retry):
             return
         policy = event.policy
-        _, decided = self._decided.pop(_attempt(event.call, event.worker), (0, None))
+        decided = self._applied.pop(_attempt(event.call, event.worker), None)
         if decided is None or policy.asked_for is not None:
             return
         if abs(decided - policy.delay) > _ROUNDING:

@@ -35,6 +35,8 @@ class Holds:
                 for claim in call.claims:
                     if claim.fence not in lost and self.in_force(claim.call.key, claim.fence):
                         self.by_key[claim.call.key].until = self._end(call)
+            case Settled() if call.given_up:  # it may be taken over now, and is in force till then
+                self.by_key[call.claims[0].call.key].until = self._scene.instant(call.answered_at)
             case Settled():
                 self._release(call.claims[0])
             case _:

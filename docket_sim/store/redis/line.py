@@ -26,15 +26,24 @@ from docket_sim.errors import StoreUnavailable
 from docket_sim.store.base import begin
 from docket_sim.store.redis.scripts import Script
 
-_ELSEWHERE = (
-    AskError,
-    ClusterDownError,
-    MasterDownError,
-    MovedError,
-    ReadOnlyError,
-    TryAgainError,
-)
+_MOVES = "the docket's slot is at another node of the cluster, or on its way there"
+_ELSEWHERE: dict[type[ResponseError], str] = {
+    AskError: _MOVES,
+    ClusterDownError: "the cluster is down, or serves no slots that have no master",
+    MasterDownError: "the server is a replica that has lost its master",
+    MovedError: _MOVES,
+    ReadOnlyError: "the server is a replica by now, and takes no writes",
+    TryAgainError: _MOVES,
+}
 """Answers by which a server says that another one serves this now: where, is asked anew."""
+
+
+class Elsewhere(StoreUnavailable):
+    """Another server has to be asked from now on; this one has done nothing."""
+
+
+class WrittenOver(StoreUnavailable):
+    """A foreign hand has put something of another type in place of what the docket keeps."""
 
 
 class Connection(Protocol):
@@ -170,8 +179,8 @@ class Line:
                 except ResponseError as error:
                     answer = error
                 self._take(answer)
-                if isinstance(answer, _ELSEWHERE):
-                    self._why = f"another server has to be asked: {answer}"
+                if type(answer) in _ELSEWHERE:
+                    self._why = _ELSEWHERE[type(answer)]
                     return
         except (RedisError, OSError) as error:
             self._why = f"the store went away: {error}"
@@ -249,6 +258,11 @@ def _without_refusals(answers: list[Any]) -> list[Any]:
     for answer in answers:
         if isinstance(answer, NoScriptError):
             raise answer
+        if type(answer) in _ELSEWHERE:
+            why = _ELSEWHERE[type(answer)]
+            raise Elsewhere(f"{why}: it was not done; asked again, it will be found") from answer
+        if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE "):
+            raise WrittenOver(f"the store refuses: {answer}") from answer
         if isinstance(answer, ResponseError):
             raise StoreUnavailable(f"the store refuses: {answer}") from answer
     return answers

@@ -16,7 +16,9 @@ MEND_FIRST = [b"mend"]
 """What a script answers when it has done nothing, since a sorted set was written over."""
 
 _logger = logging.getLogger(__name__)
-_SETS = (b"due", b"leased", b"void", b"kept")
+SETS = (b"due", b"leased", b"void", b"kept")
+"""The sorted sets; in the last, members have no ticket."""
+
 _FIELDS = ("s", "f", "q", "w", "o")
 _PAGE = 500  # executions that are looked at together
 _ANEW_SECONDS = 3600
@@ -49,20 +51,26 @@ def log_what_was_set_aside(aside: Sequence[bytes | None]) -> None:
         _logger.error("%s was set aside, for a person to look at: %s", what, why)
 
 
-async def mend(line: Line, prefix: bytes) -> None:
+async def mend(line: Line, prefix: bytes, now: int | None) -> None:
     """Set aside what has the name of a sorted set and is none, and make those sets anew.
 
     What belongs in them is found by looking at every key on the server, a page at a time. Nothing
     else is done with the docket meanwhile. Clients that do this at once do not disturb one another,
     and when one of them breaks off, the next begins again.
 
+    Args:
+        line: the connection.
+        prefix: what the docket's keys begin with.
+        now: in microseconds; `None` for what the server's clock says. From then on, leases last a
+            minute.
+
     Raises:
         StoreUnavailable: as `Line.ask`.
     """
-    kinds = await line.ask_all([("TYPE", prefix + name) for name in _SETS])
-    lost = [name for name, kind in zip(_SETS, kinds, strict=True) if kind not in (b"zset", b"none")]
+    kinds = await line.ask_all([("TYPE", prefix + name) for name in SETS])
+    lost = [name for name, kind in zip(SETS, kinds, strict=True) if kind not in (b"zset", b"none")]
     await _make_room(line, [prefix + b"anew-" + name for name in lost])
-    await _fill(line, prefix, lost)
+    await _fill(line, prefix, lost, now)
     for name in lost:
         places = (prefix + name, prefix + b"anew-" + name, prefix + b"aside-" + name)
         if await line.ask("EVAL", _PUT_IN_PLACE, 3, *places, _ASIDE_SECONDS):
@@ -81,9 +89,11 @@ async def _make_room(line: Line, places: Sequence[bytes]) -> None:
             await line.ask("DEL", place)
 
 
-async def _fill(line: Line, prefix: bytes, lost: Sequence[bytes]) -> None:
-    seconds, microseconds = await line.ask("TIME")
-    lease = int(seconds) * 1_000_000 + int(microseconds) + _LEASE
+async def _fill(line: Line, prefix: bytes, lost: Sequence[bytes], now: int | None) -> None:
+    if now is None:
+        seconds, microseconds = await line.ask("TIME")
+        now = int(seconds) * 1_000_000 + int(microseconds)
+    lease = now + _LEASE
     pattern = re.sub(rb"([\[\]*?\\])", rb"\\\1", prefix) + b"x:*"
     cursor: Any = b"0"
     while True:

@@ -7,20 +7,22 @@ the store once, and whoever watches a key is told to read it again.
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from docket_sim.errors import StoreUnavailable
 from docket_sim.store.base import Listener, begin
-from docket_sim.store.redis.line import Connection, Dial, Hold
+from docket_sim.store.pauses import pauses
+from docket_sim.store.redis.line import Connection, Dial, Elsewhere, Hold
 from docket_sim.store.redis.wire import decoded, encoded, instant, unpacked
 
 _logger = logging.getLogger(__name__)
-_PAUSE = 1.0  # seconds between attempts to reach a server that is away
+_LONGEST_PAUSE = timedelta(seconds=5)  # between attempts to reach a server that is away
 _PING = 15.0  # seconds between signs of life
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,7 +57,7 @@ class Notices:
         arm: Callable[[], Awaitable[object]],
         here: Callable[[datetime], datetime],
         hold: Hold,
-        keep_alive: bool,
+        keep_alive: Callable[[], Awaitable[object]] | None,
     ) -> None:
         """
         Args:
@@ -64,7 +66,9 @@ class Notices:
             arm: makes the store tell of whatever comes next.
             here: turns an instant on the store's clock into one on ours.
             hold: is told what is under way.
-            keep_alive: whether to ask for signs of life, so that a dead connection is noticed.
+            keep_alive: asks the store something, now and then, to which the answer is `Elsewhere`
+                where the docket has moved away; so is the connection for a sign of life. `None`
+                asks neither.
         """
         self._dial = dial
         self._bell = prefix + b"bell"
@@ -171,9 +175,13 @@ class Notices:
     async def _work(self) -> None:
         """Keep a connection, and hand on what comes in."""
         again = False
+        waits = pauses(_LONGEST_PAUSE)
+        loop = asyncio.get_running_loop()
         while True:
+            begun = math.inf
             try:
                 self._connection = await self._dial()
+                begun = loop.time()
                 self._away, self.pending = False, True
                 self._settled.clear()
                 self._asked, self._confirmed = set(), set()
@@ -186,7 +194,9 @@ class Notices:
             finally:
                 await self._drop()
             again = True
-            await asyncio.sleep(_PAUSE)
+            if loop.time() - begun > _LONGEST_PAUSE.total_seconds():
+                waits = pauses(_LONGEST_PAUSE)  # it was here, and may be back soon
+            await asyncio.sleep(next(waits).total_seconds())
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -228,7 +238,8 @@ class Notices:
 
     async def _read(self, connection: Connection) -> None:
         self._alive = True
-        timer = self._look_for_life(connection) if self._keep_alive else None
+        ask = self._keep_alive
+        timer = self._look_for_life(connection, ask) if ask is not None else None
         try:
             while True:
                 message: Any = await connection.read_response(disable_decoding=True)
@@ -239,15 +250,32 @@ class Notices:
             if timer is not None:
                 timer.cancel()
 
-    def _look_for_life(self, connection: Connection) -> asyncio.Task[None]:
+    def _look_for_life(
+        self, connection: Connection, ask: Callable[[], Awaitable[object]]
+    ) -> asyncio.Task[None]:
         async def look() -> None:
             while self._alive:
                 self._alive = False
                 await self._send("PING")
+                if await self._has_moved(ask):
+                    break
                 await asyncio.sleep(_PING)
             await connection.disconnect(nowait=True)
 
         return begin(look(), "signs of life")
+
+    async def _has_moved(self, ask: Callable[[], Awaitable[object]]) -> bool:
+        """Whether this connection leads to where the docket has lived before.
+
+        There it would go on, and be told nothing: whoever only waits would do so for ever.
+        """
+        try:
+            await ask()
+        except Elsewhere:
+            return True
+        except StoreUnavailable:
+            return False  # it is away: then this connection will show it, too
+        return False
 
     async def _take(self, message: list[Any]) -> None:
         kind = bytes(message[0]).lower()

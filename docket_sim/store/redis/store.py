@@ -37,8 +37,8 @@ from docket_sim.store.base import (
 from docket_sim.store.redis import scripts, wire
 from docket_sim.store.redis.dialling import Address
 from docket_sim.store.redis.gathering import Gathering
-from docket_sim.store.redis.line import Hold, Line, holds_nothing
-from docket_sim.store.redis.mending import MEND_FIRST, log_what_was_set_aside, mend
+from docket_sim.store.redis.line import Hold, Line, WrittenOver, holds_nothing
+from docket_sim.store.redis.mending import MEND_FIRST, SETS, log_what_was_set_aside, mend
 from docket_sim.store.redis.notices import Notices
 
 _logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class RedisStore:
             arm=self._arm,
             here=lambda when: _moved(when, -self._server_is_ahead),
             hold=hold,
-            keep_alive=servers_clock,
+            keep_alive=self._ask_for_nothing if servers_clock else None,
         )
         self._submits: Gathering[tuple[TaskCall, datetime, bool], Submitted] = Gathering(
             self._send_submits
@@ -196,13 +196,11 @@ class RedisStore:
 
     async def snapshot(self, *, now: datetime) -> StoreSnapshot:
         """Everything in the docket, read in pages: what changes meanwhile may show as changed."""
-        sets = [self._prefix + name for name in (b"due", b"leased", b"void", b"kept")]
-        due, leased, void, kept = await self._all([("ZRANGE", name, 0, -1) for name in sets])
-        keys = [member[wire.TICKET :] for member in (*due, *leased, *void)] + list(kept)
+        keys = await self._keys(now)
         records: list[Record] = []
         for start in range(0, len(keys), _PAGE):
             page = keys[start : start + _PAGE]
-            found = await self._all([("HGETALL", self._place(key)) for key in page])
+            found = await self._read([self._place(key) for key in page])
             for key, fields in zip(page, found, strict=True):
                 record = wire.record_of(wire.decoded(key), fields, now)
                 if record is not None:
@@ -222,11 +220,13 @@ class RedisStore:
         return [record for record in cleared if record is not None]
 
     async def erase(self) -> None:
-        """Remove all that is kept of this docket, as if it had never been."""
-        sets = [self._prefix + name for name in (b"due", b"leased", b"void", b"kept")]
-        due, leased, void, kept = await self._all([("ZRANGE", name, 0, -1) for name in sets])
-        keys = [member[wire.TICKET :] for member in (*due, *leased, *void)] + list(kept)
-        places = [*map(self._place, keys), *sets, self._prefix + b"meta"]
+        """Remove all that is kept of this docket, as if it had never been.
+
+        What was set aside, for a person to look at, is not.
+        """
+        keys = await self._keys(None)
+        own = [self._prefix + name for name in (*SETS, b"meta")]
+        places = [*map(self._place, keys), *own]
         for start in range(0, len(places), _PAGE):
             await self._all([("UNLINK", *places[start : start + _PAGE])])
 
@@ -248,6 +248,10 @@ class RedisStore:
     async def _arm(self) -> None:
         await self._line.ask("HSET", self._prefix + b"meta", "b", "inf")
 
+    async def _ask_for_nothing(self) -> None:
+        """A write that changes nothing: only a server that the docket lives on takes it."""
+        await self._line.ask("PERSIST", self._prefix + b"meta")
+
     def _place(self, key: bytes) -> bytes:
         return self._prefix + b"x:" + key
 
@@ -265,8 +269,7 @@ class RedisStore:
         always = (now, self._ttl, self._server_ttl)
         answer = await self._line.run(script, self._prefix, *always, *arguments)
         if answer == MEND_FIRST:
-            async with self._mending:
-                await mend(self._line, self._prefix)
+            await self._mend(now)
             answer = await self._line.run(script, self._prefix, *always, *arguments)
         if answer == MEND_FIRST:
             raise StoreUnavailable("somebody keeps writing over what the docket is kept in")
@@ -275,12 +278,38 @@ class RedisStore:
             await self.notices.caught_up()
         return answer
 
+    async def _mend(self, now: int | bytes) -> None:
+        async with self._mending:
+            await mend(self._line, self._prefix, now if isinstance(now, int) else None)
+
     async def _all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         return await self._line.ask_all(commands)
 
+    async def _keys(self, now: datetime | None) -> list[bytes]:
+        """The key of every execution; at `now`, sets that were written over are made anew."""
+        ranges = [("ZRANGE", self._prefix + name, 0, -1) for name in SETS]
+        try:
+            *with_tickets, kept = await self._all(ranges)
+        except WrittenOver:
+            await self._mend(b"" if now is None else self._now(now))
+            *with_tickets, kept = await self._all(ranges)
+        keys = [member[wire.TICKET :] for members in with_tickets for member in members]
+        return [*keys, *kept]
+
+    async def _read(self, places: Sequence[bytes]) -> list[list[bytes]]:
+        """What executions hold; of what is no execution, nothing."""
+        asking = [("HGETALL", place) for place in places]
+        try:
+            return await self._all(asking)
+        except WrittenOver:
+            kinds = await self._all([("TYPE", place) for place in places])
+        return [
+            (await self._all([one]))[0] if kind == b"hash" else []
+            for one, kind in zip(asking, kinds, strict=True)
+        ]
+
     async def _send_gets(self, keys: Sequence[str]) -> list[list[bytes]]:
-        places = [self._place(wire.encoded(key)) for key in keys]
-        return await self._line.ask_all([("HGETALL", place) for place in places])
+        return await self._read([self._place(wire.encoded(key)) for key in keys])
 
     async def _send_submits(
         self, requests: Sequence[tuple[TaskCall, datetime, bool]]

@@ -4,10 +4,11 @@
 --                                   g generation           p, m cause's key and attempt
 --                                   d delivery k worker    b begun      z ended      r result
 --                                   e error    c cancelled while running             f fence
---                                   q ticket   o forget at
+--                                   q ticket   o forget at        l how its last claims were settled
 -- due      what waits, by due time             leased   what is claimed, by the lease's expiry
 -- void     leases on attempts whose replacement has ended already, by their expiry
--- kept     keys of ended executions, by when they are forgotten
+-- kept     keys of ended executions, by when they are forgotten; and, led by a byte that is in no
+--          key, how claims were settled of which no record is kept for long
 -- meta     c the last fence or ticket   b the bell: no listener need be told of what is due later
 --
 -- Times are microseconds since 1970, states are one letter (see wire.py). The members of due, leased
@@ -23,7 +24,8 @@ local ASIDE_SECONDS = 7 * 24 * 3600
 -- Whether a command was refused for this reason. Others are not for a script to deal with: a server
 -- whose memory is full, or that has lost its replicas, will work again.
 local function is_refused(answer, reason)
-    return type(answer) == 'table' and answer.err and string.find(answer.err, reason, 1, true)
+    local why = type(answer) == 'table' and answer.err
+    return why and string.find(tostring(why), reason, 1, true) -- fakeredis has bytes of Python there
 end
 
 -- Asked for first, since what a script has done before an error stays done.
@@ -154,6 +156,7 @@ end
 
 local bell = nil
 local told_finished = false
+local keeps = false
 local notices = 0
 
 local function armed_until()
@@ -261,6 +264,21 @@ local function is_call(fields)
         and (not fields[CAUSE] or is_count(fields[CAUSE_ATTEMPT]))
 end
 
+local LEASE = 60000000 -- where its end is unknown: in a minute, a worker that lives has renewed it
+
+local function give_ticket(key, fields, ticket)
+    fields[TICKET_OF] = ticket
+    redis.call('HSET', of_key(key), 'q', ticket)
+end
+
+-- As member_of(), for a new entry: with a ticket by which its key is found, whatever a foreign hand has left.
+local function sound_member_of(key, fields)
+    if #(fields[TICKET_OF] or '') ~= TICKET then
+        give_ticket(key, fields, string.format('%013.0f', take_number()))
+    end
+    return member_of(key, fields)
+end
+
 -- Whether `member` of `set` is the entry of its execution, or one that a foreign hand has left: that
 -- is dropped. An execution without an entry would never end.
 local function is_entry(set, member, key, fields)
@@ -268,6 +286,10 @@ local function is_entry(set, member, key, fields)
     local home = HOMES[state] or fields[FENCE] and VOID
     local own = member_of(key, fields)
     if set == home and member == own then
+        return true
+    end
+    if set == home and home == VOID and not (#own == #member and redis.call('ZSCORE', VOID, own)) then
+        give_ticket(key, fields, string.sub(member, 1, TICKET)) -- its entry knows it better
         return true
     end
     drop(set, member)
@@ -278,15 +300,49 @@ local function is_entry(set, member, key, fields)
     return false
 end
 
+local REMEMBERED = 60000000 -- for a minute, a settlement is known to whoever sends it again
+local NO_KEY = '\255' -- keys are UTF-8, in which this byte does not occur
+
 local function forget(limit)
     for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEPT, '-inf', now, 'LIMIT', 0, limit)) do
-        redis.call('DEL', of_key(key))
+        if string.sub(key, 1, 1) ~= NO_KEY then
+            redis.call('DEL', of_key(key))
+        end
         drop(KEPT, key)
+    end
+end
+
+-- What a worker is answered that sends a settlement again, since it has not seen the answer: each is
+-- known by its claim's fence and the state that it asks for.
+
+local function remember(fields, before, settlement)
+    local last_three = string.match(before or '', ',[^,]*,[^,]*,[^,]*$') or before or ''
+    fields.settlement, fields.settlements = settlement, last_three .. ',' .. settlement
+end
+
+local function remembered(before, settlement)
+    local answer = string.match(before or '', ',' .. settlement .. '([asc])')
+    if answer then
+        return answer
+    end
+    make_changes() -- it may be known since a moment ago
+    for _, letter in ipairs({ 'a', 's', 'c' }) do
+        local until_when = redis.call('ZSCORE', KEPT, NO_KEY .. settlement .. letter)
+        if until_when and tonumber(until_when) > NOW then
+            return letter
+        end
     end
 end
 
 -- Moves of one execution; `fields` are what was read of it. What is to be written besides is in
 -- `values`, so that one call writes all.
+
+local function with_settlements(fields, values)
+    if fields.settlements then
+        values[#values + 1], values[#values + 2] = 'l', fields.settlements
+    end
+    return values
+end
 
 local function wait(key, when, values)
     local ticket = new_ticket()
@@ -295,9 +351,14 @@ local function wait(key, when, values)
     ring(tonumber(when))
 end
 
-local function keep(key, values)
+local function keep(key, fields, values)
     local place = of_key(key)
     local forgotten = '+inf'
+    keeps = true
+    with_settlements(fields, values)
+    if fields.settlement and ttl ~= '' and tonumber(ttl) < REMEMBERED then
+        put(KEPT, whole(NOW + REMEMBERED), NO_KEY .. fields.settlement)
+    end
     if ttl ~= '' and tonumber(ttl) > 0 then
         forgotten = whole(NOW + tonumber(ttl))
         values[#values + 1], values[#values + 2] = 'o', forgotten
@@ -326,10 +387,10 @@ local function finish(key, fields, state, output, value)
     end
     told_finished = true
     if fields[STATE] == 'b' then -- the attempt that was replaced still holds the lease
-        local member = member_of(key, fields)
+        local leased, member = member_of(key, fields), sound_member_of(key, fields)
         make_changes()
-        put(VOID, redis.call('ZSCORE', LEASED, member) or now, member)
-        drop(LEASED, member)
+        put(VOID, redis.call('ZSCORE', LEASED, leased) or whole(NOW + LEASE), member)
+        drop(LEASED, leased)
         redis.call('HSET', of_key(key), unpack(values))
         changed(key)
         return
@@ -341,7 +402,7 @@ local function finish(key, fields, state, output, value)
     else
         drop(DUE, member_of(key, fields))
     end
-    keep(key, values)
+    keep(key, fields, values)
 end
 
 -- The attempt of an older generation is over: its replacement, if any, may run.
@@ -349,18 +410,19 @@ local function end_superseded(key, fields)
     drop(leases_of(fields), member_of(key, fields))
     if fields[STATE] == 'b' then
         local when = redis.call('HGET', of_key(key), 'w')
-        wait(key, is_time(when) and when or now, { 'f', '', 'c', '' })
+        local values = with_settlements(fields, { 'f', '', 'c', '' })
+        wait(key, is_time(when) and when or now, values)
         changed(key)
     else
-        keep(key, { 'f', '', 'c', '' })
+        keep(key, fields, { 'f', '', 'c', '' })
     end
 end
 
 -- Make the changes, tell who has to be told, and answer.
 local function answered(...)
     make_changes()
-    if ttl ~= '' and told_finished then
-        redis.call('PEXPIRE', KEPT, server_ttl)
+    if ttl ~= '' and keeps then
+        redis.call('PEXPIRE', KEPT, whole(math.max(tonumber(server_ttl), REMEMBERED / 1000)))
     end
     if told_finished and outstanding() == 0 then
         tell('d')

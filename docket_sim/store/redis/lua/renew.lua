@@ -10,7 +10,7 @@ for i = REST, #ARGV, 2 do
     if not fields or fields[FENCE] ~= fence then
         lost[#lost + 1] = fence
     else
-        put(leases_of(fields), expiry, member_of(key, fields))
+        put(leases_of(fields), expiry, sound_member_of(key, fields))
         if fields[CANCELLED] then
             cancelled[#cancelled + 1] = fence
         end

@@ -3,10 +3,13 @@
 -- First so many that end an execution: key, fence, generation, final state, then `r`, `e` or nothing,
 -- and its bytes. Then those after which it goes on: key, fence, generation, `w`, when, attempt, 1 to
 -- keep the count of deliveries, 1 for new arguments, and those.
--- Answers each with one letter: applied, superseded, cancelled, lost.
+-- Answers each with one letter: applied, superseded, cancelled, lost. One that is sent again is
+-- answered as it was.
+
+local SETTLEMENTS = 7 -- of the fields that are read
 
 local function reschedule(key, fields, when, attempt, same_delivery, changes_arguments, arguments)
-    local values = { 'w', when, 'n', attempt, 'f', '' }
+    local values = with_settlements(fields, { 'w', when, 'n', attempt, 'f', '' })
     if changes_arguments == '1' then
         values[#values + 1], values[#values + 2] = 'a', arguments
     end
@@ -18,26 +21,31 @@ local function reschedule(key, fields, when, attempt, same_delivery, changes_arg
     changed(key)
 end
 
-local function settle(key, fence, generation, state, ...)
-    local fields = read(key)
-    if not fields or fields[FENCE] ~= fence then
-        return 'l'
-    end
+local function answer_to(fields, generation, state)
     if fields[GENERATION] ~= generation or FINISHED[fields[STATE]] then
-        end_superseded(key, fields)
         return 's'
     end
-    if state == 'w' then
-        if fields[CANCELLED] then
-            finish(key, fields, 'x')
-            return 'c'
-        end
-        reschedule(key, fields, ...)
-        return 'a'
+    return state == 'w' and fields[CANCELLED] and 'c' or 'a'
+end
+
+local function settle(key, fence, generation, state, ...)
+    local fields = read(key, 'l')
+    if not fields or fields[FENCE] ~= fence then
+        return remembered(fields and fields[SETTLEMENTS], fence .. state) or 'l'
     end
-    local output, value = ...
-    finish(key, fields, state, output ~= '' and output or nil, value)
-    return 'a'
+    local answer = answer_to(fields, generation, state)
+    remember(fields, fields[SETTLEMENTS], fence .. state .. answer)
+    if answer == 's' then
+        end_superseded(key, fields)
+    elseif answer == 'c' then
+        finish(key, fields, 'x')
+    elseif state == 'w' then
+        reschedule(key, fields, ...)
+    else
+        local output, value = ...
+        finish(key, fields, state, output ~= '' and output or nil, value)
+    end
+    return answer
 end
 
 local answers = {}

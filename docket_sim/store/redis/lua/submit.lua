@@ -11,10 +11,10 @@ local function take_place(key, fields)
         drop(KEPT, key)
         redis.call('PERSIST', of_key(key))
         if fields[FENCE] then -- cancelled while blocked: the lease is that of an attempt before it
-            local member = member_of(key, fields)
+            local void, member = member_of(key, fields), sound_member_of(key, fields)
             make_changes()
-            put(LEASED, redis.call('ZSCORE', VOID, member) or now, member)
-            drop(VOID, member)
+            put(LEASED, redis.call('ZSCORE', VOID, void) or whole(NOW + LEASE), member)
+            drop(VOID, void)
         end
     end
     redis.call('HDEL', of_key(key), 'n', 'p', 'm', 'd', 'z', 'r', 'e', 'o')
