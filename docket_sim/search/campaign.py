@@ -1,8 +1,6 @@
 """A campaign: a long search, by several processes, that can be interrupted and go on later."""
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 from docket_sim.clock import SystemClock
 from docket_sim.search.account import Account
 from docket_sim.search.causes import likely_causes
-from docket_sim.search.explore import Search, silenced
+from docket_sim.search.explore import Search, unheard
 from docket_sim.search.explorer import SHRINKING_RUNS, Budget, Found, Progress
 from docket_sim.search.processes import Processes
 from docket_sim.search.shares import Errand, Failing, Maker, Part, Share
@@ -82,7 +80,7 @@ class Campaign:
             NotDeterministic: the default run was another one when it was made again, or elsewhere.
         """
         try:
-            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), silenced():
+            with unheard():
                 return self._lead()
         finally:
             self._save()
@@ -122,7 +120,7 @@ class Campaign:
     def _next(self) -> Share | None:
         """The next share; none when the campaign is to end."""
         seconds = self._conduct.budget.seconds
-        over = seconds is not None and self._elapsed >= seconds
+        over = self._conduct.budget.spent(self._elapsed)
         if over or self._left <= 0 or self._conduct.stopped():
             return None
         time = _SHARE if seconds is None else min(_SHARE, max(seconds - self._elapsed, 0))

@@ -3,8 +3,9 @@
 import inspect
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,13 @@ def silenced() -> Generator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def unheard() -> Generator[None]:
+    """Keep what scenarios print, hundreds of times a second, off stdout; and warnings as well."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), silenced():
+        yield
 
 
 def _told_again(trial: Trial, token: str) -> str:

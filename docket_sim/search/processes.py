@@ -1,21 +1,19 @@
 """Processes that make the shares of a search: fresh interpreters, each with its own hash seed."""
 
 import multiprocessing
-import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
 from docket_sim.errors import SimulationError
 from docket_sim.search.account import Account
-from docket_sim.search.explore import Search, silenced
+from docket_sim.search.explore import Search, unheard
 from docket_sim.search.shares import Errand, Maker, Part, Share
 from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.faults.rules import Faults
@@ -72,7 +70,8 @@ class Processes:
         while True:
             while self._idle and (share := next_share()) is not None:
                 line = self._idle.pop()
-                line.send(share)
+                with self._alive(line):
+                    line.send(share)
                 self._busy[line] = share
                 handed.append(share)
             if not handed:
@@ -84,26 +83,29 @@ class Processes:
     def _received(self) -> Iterator[tuple[Share, Part]]:
         for line in cast("list[_Line]", wait(list(self._busy))):
             share = self._busy.pop(line)
-            try:
-                yield share, line.recv()
-            except EOFError:
-                raise self._died(line) from None
+            with self._alive(line):
+                part: Part = line.recv()
+            yield share, part
             self._idle.append(line)
 
-    def _died(self, line: _Line) -> SimulationError:
-        process = self._processes[line]
-        process.join()
-        return SimulationError(
-            f"expected the process {process.name} to make its runs, but it has ended with code "
-            f"{process.exitcode}. Search in one process, to see what the scenario does to it."
-        )
+    @contextmanager
+    def _alive(self, line: _Line) -> Generator[None]:
+        """Say so if there is nobody any more at the other end of the line."""
+        try:
+            yield
+        except (EOFError, ConnectionError):
+            process = self._processes[line]
+            process.join()
+            raise SimulationError(
+                f"expected the process {process.name} to make its runs, but it has ended with code "
+                f"{process.exitcode}. Search in one process, to see what the scenario does to it."
+            ) from None
 
 
 def _serve(line: _Line, errand: Errand) -> None:
     """Make shares until nobody wants any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; one decides
-    # What scenarios print, hundreds of times a second, is for no one.
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), silenced():
+    with unheard():
         faults = Faults.of(errand.world.get("faults"))
         search = Search(errand.load(), {**errand.world, "faults": faults})
         first = search.attempt(Choices())

@@ -14,6 +14,7 @@ from docket_sim.errors import error_text
 from docket_sim.search.account import Account
 from docket_sim.search.explore import Scenario, Search
 from docket_sim.search.explorer import Exploration
+from docket_sim.search.garbage import Garbage
 from docket_sim.search.sources import later_runs
 from docket_sim.search.trial import Trial
 from docket_sim.simulation.choices import Choices, Site, Source
@@ -97,6 +98,7 @@ class Maker:
         """
         self.search = search
         self._sources = later_runs(first.choices, seed=errand.seed, single=errand.single)
+        self._garbage = Garbage()
         self._next = 0
 
     def make(self, share: Share) -> Part:
@@ -104,12 +106,14 @@ class Maker:
         clock, seen = SystemClock(), Exploration()
         began = clock.now()
         failing: Failing | None = None
-        for number, source in enumerate(self._taken(share), share.first):
-            trial = self.search.attempt(Choices(source))
-            seen.add(trial)
-            if trial.error is not None:
-                failing = Failing(number, trial.choices.deviations, error_text(trial.error))
-                break
+        with self._garbage as garbage:
+            for number, source in enumerate(self._taken(share), share.first):
+                trial = self.search.attempt(Choices(source))
+                garbage.after_run()
+                seen.add(trial)
+                if trial.error is not None:
+                    failing = Failing(number, trial.choices.deviations, error_text(trial.error))
+                    break
         seen.seconds = (clock.now() - began).total_seconds()
         return Part(share, seen, failing)
 
