@@ -207,10 +207,7 @@ def test_a_process_that_dies_ends_the_search(explore):
 @pytest.mark.parametrize(
     ("scenario", "says"),
     [
-        (
-            "cli_scenarios",
-            "expected a module and a function in it, such as .* found 'cli_scenarios'",
-        ),
+        ("tests.shop", "expected a module and a function in it, such as .* found 'tests.shop'"),
         ("cli_scenarios:", "expected a module and a function in it"),
         ("cli_nowhere:once", "there is no module 'cli_nowhere': expected one in the current"),
         ("cli_scenarios:twise", "cli_scenarios has no 'twise'.* did you mean twice"),
