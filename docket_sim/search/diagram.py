@@ -153,7 +153,7 @@ def _claim(call: StoreCall) -> tuple[str, str] | None:
     keys = _keys(claim.call.key for claim in answer.claims)
     again = [claim for claim in answer.claims if claim.delivery > 1]
     worker = answer.claims[0].worker
-    return f"claim {keys}", f"leased to {worker}" + (" (its lease had expired)" if again else "")
+    return f"claim {keys}", f"{'taken over by' if again else 'leased to'} {worker}"
 
 
 def _settle(call: StoreCall) -> tuple[str, str]:

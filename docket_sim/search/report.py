@@ -1,5 +1,8 @@
 """What a search says when it has found a failing run."""
 
+import traceback
+from pathlib import PurePath
+
 from docket_sim.errors import InvariantBroken, error_text
 from docket_sim.search.diagram import Diagram
 from docket_sim.search.explorer import Exploration, Found
@@ -10,7 +13,8 @@ _CHOICES = 8
 
 def headline(found: Found) -> str:
     """The failure in one line."""
-    return f"run {found.run} of {found.runs} broke: {_said(found.shrunk.error)}"
+    which = "the run" if found.runs == 1 else f"run {found.run} of {found.runs}"
+    return f"{which} broke: {_said(found.shrunk.error)}"
 
 
 def report(found: Found, replay: str) -> str:
@@ -63,4 +67,10 @@ def _said(error: BaseException | None) -> str:
         return "nothing"
     if isinstance(error, InvariantBroken):
         return f"invariant {error.id}: {error}".partition("\n")[0]
+    if not str(error) and error.__traceback__ is not None:
+        # A bare assert says nothing by itself: its line does.
+        line = traceback.extract_tb(error.__traceback__)[-1]
+        return (
+            f"{type(error).__name__} at {PurePath(line.filename).name}:{line.lineno}: {line.line}"
+        )
     return error_text(error).partition("\n")[0]

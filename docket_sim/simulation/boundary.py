@@ -13,6 +13,7 @@ from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.faults.store import FaultyStore
 from docket_sim.simulation.invariants.base import Scene
 from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.rehearsal import Rehearsal
 from docket_sim.simulation.turnstile import Turnstile
 from docket_sim.store import Claim, MemoryStore, Store
 
@@ -25,6 +26,7 @@ class Boundary:
         court: what disturbs calls.
         turnstile: what holds workers back between the verbs.
         faults: what goes wrong.
+        rehearsal: which runs were only made once more.
         scene: what invariants look at.
         store: the store as the docket and the workers see it.
     """
@@ -50,6 +52,8 @@ class Boundary:
         self.court = Court(clock, faults, choices or Choices(), self._redeliver)
         self.store: Store = FaultyStore(self.turnstile, self.court, clock)
         self.faults = faults
+        self.rehearsal = Rehearsal(takes_place=faults.run_twice)
+        self.court.after.append(self.rehearsal.note)
         self.scene = Scene(clock.start, behind, self.court.troubles)
         self._direct = isinstance(behind, MemoryStore) and not behind.yields
 
@@ -60,3 +64,4 @@ class Boundary:
     async def _redeliver(self, claim: Claim, now: datetime) -> None:
         """Give up a claim, by letting its lease end now."""
         await self.turnstile.renew([claim], lease=timedelta(0), now=now)
+        self.turnstile.give_back(1, now)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from docket_sim.simulation import refusals
 from docket_sim.simulation.faults.hosts import Host, Power
 from docket_sim.simulation.faults.troubles import Troubles
 from docket_sim.worker import Worker
@@ -30,7 +31,7 @@ class Crew:
         Raises:
             ValueError: a size below 1.
         """
-        if size < 1:
+        if refusals.count("workers", size) < 1:
             raise ValueError(f"a simulation needs at least 1 worker, found {size}")
         self.names = [f"worker-{number}" for number in range(1, size + 1)]
         self.engaged: Callable[[str], None] = _nothing
@@ -51,6 +52,11 @@ class Crew:
     def in_hand(self) -> int:
         """How many attempts are running."""
         return sum(worker.in_hand for worker in self.workers)
+
+    def in_hand_of(self, host: Host) -> int:
+        """How many attempts are, or were, running on one machine."""
+        worker = self._workers.get(host)
+        return 0 if worker is None else worker.in_hand
 
     async def begin(self, broken: Callable[[BaseException], None]) -> None:
         """Start the workers, if they have not begun; `broken` is told what ends one of them."""

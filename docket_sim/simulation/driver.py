@@ -13,6 +13,7 @@ from docket_sim.simulation.crew import Crew
 from docket_sim.simulation.drive import Drive
 from docket_sim.simulation.failures import Failures
 from docket_sim.simulation.faults.calls import StoreCall
+from docket_sim.simulation.faults.hosts import Host
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.planted import Planted
 from docket_sim.simulation.tally import Tally
@@ -53,6 +54,7 @@ class Driver:
         crew.engaged = self._turnstile.gated.add
         self._court.after.append(self._applied)
         self._court.troubles.changed = self._straggler_moved
+        self._court.troubles.lost = self._machine_lost
         self._timeline = timeline
         self.failures = failures
         self._drive: Drive | None = None
@@ -147,6 +149,9 @@ class Driver:
         """Nothing is outstanding."""
         self.outstanding = False
         self._wake()
+
+    def _machine_lost(self, host: Host) -> None:
+        self._turnstile.give_back(self._crew.in_hand_of(host), self._clock.true_now())
 
     def _straggler_moved(self) -> None:
         if not self.outstanding:

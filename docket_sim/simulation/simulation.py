@@ -88,6 +88,7 @@ class Simulation(Assertions):
         faults: str | Faults | Iterable[Faults] | None = None,
         choices: Choices | None = None,
         unchecked: Collection[str] = (),
+        run_twice: bool = False,
     ) -> None:
         """
         Args:
@@ -119,6 +120,8 @@ class Simulation(Assertions):
             choices: what decides where rules with odds strike, how long store calls take, and
                 jitter; without, no such rule strikes, and jitter follows from the seed.
             unchecked: the ids of invariants that are not to be checked, or `all`.
+            run_twice: whether what has succeeded is delivered once more before it is acknowledged:
+                a test of whether tasks are idempotent. Timeline and assertions see the first run.
 
         Raises:
             ValueError: a naive `start`, or no workers.
@@ -129,29 +132,28 @@ class Simulation(Assertions):
         self.allow_failures = refusals.flag("allow_failures", allow_failures)
         self.allow_pending: bool | Literal["future"] = refusals.pending(allow_pending)
         self.allow_leaked_tasks = refusals.flag("allow_leaked_tasks", allow_leaked_tasks)
-        refusals.flag("freeze", freeze)
-        refusals.flag("allow_blocking_sleep", allow_blocking_sleep)
         self.clock = VirtualClock(start)
         behind = backend(store, execution_ttl=refusals.ttl(execution_ttl))
-        self._boundary = Boundary(self.clock, behind, Faults.of(faults), choices, seed)
-        inline = refusals.flag("inline", inline)
-        after_submit = self._run_inline if inline else None
+        rules = Faults.of(faults, run_twice=refusals.flag("run_twice", run_twice))
+        self._boundary = Boundary(self.clock, behind, rules, choices, seed)
+        after_submit = self._run_inline if refusals.flag("inline", inline) else None
         self.docket = make_docket(self.clock, self._boundary, codec, after_submit)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
         register(self.docket, tasks)
         self._make_worker = maker_of_workers(self.docket, concurrency, dependencies)
-        troubles = self._boundary.court.troubles
-        self._crew = Crew(refusals.count("workers", workers), self._make_worker, troubles)
+        self._crew = Crew(workers, self._make_worker, self._boundary.court.troubles)
         self._failures = Failures(self.timeline, self.docket.describe)
         seen = self._failures.acknowledge_run
         super().__init__(Evidence(self.docket, self.clock, History(self.timeline.events), seen))
         self._stand_ins = StandIns(self.docket, dependencies)
         self._driver = Driver(self.clock, self._boundary, self._crew, self.timeline, self._failures)
-        self._invariants = Invariants(self._boundary.scene, unchecked, self._driver)
-        self._invariants.attach(self.docket, self._boundary.court)
+        self._invariants = Invariants(self._boundary, unchecked, self._driver, self.docket)
+        self._rehearsal = self._boundary.rehearsal
         self._leftovers = Leftovers(self.evidence, self._driver.planted)
-        self._world = self._surroundings(patience, freeze, guard_sleep=not allow_blocking_sleep)
+        self._world = self._surroundings(
+            patience, freeze=freeze, allow_blocking_sleep=allow_blocking_sleep
+        )
 
     # Entering and leaving.
 
@@ -548,8 +550,10 @@ class Simulation(Assertions):
         if isinstance(event, ErrorRead):
             self._failures.acknowledge_read(event)
             return
-        self.timeline.notify(event)
         self.journal.notify(event)
+        if self._rehearsal.hides(event):
+            return
+        self.timeline.notify(event)
         if isinstance(event, Scheduled | Finished | Retried):
             self.loop.note_progress()
         self._failures.notify(event)
@@ -558,13 +562,13 @@ class Simulation(Assertions):
 
     # How it is done.
 
-    def _surroundings(self, patience: float, freeze: bool, *, guard_sleep: bool) -> World:
+    def _surroundings(self, patience: float, *, freeze: bool, allow_blocking_sleep: bool) -> World:
         return World(
             self.clock,
             self.docket,
             self._driver,
-            freeze=freeze,
-            guard_sleep=guard_sleep,
+            freeze=refusals.flag("freeze", freeze),
+            guard_sleep=not refusals.flag("allow_blocking_sleep", allow_blocking_sleep),
             patience=patience,
         )
 

@@ -30,18 +30,28 @@ class Turnstile:
         self._store = store
         self._tickets: int | None = 0
         self._opening = 0
+        self._open = False
         self._gates: list[_Gate] = []
 
     def let_through(self, now: datetime, tickets: int | None = None) -> None:
         """Let the gated workers claim: `tickets` calls, or any number."""
         self._opening += 1
+        self._open = True
         self._tickets = tickets
         for gate in self._gates:
             gate.work_due(now)
 
+    def give_back(self, tickets: int, now: datetime) -> None:
+        """Let as many more be claimed: what was claimed for these will have to be claimed again."""
+        if self._open and self._tickets is not None and tickets:
+            self._tickets += tickets
+            for gate in self._gates:
+                gate.work_due(now)
+
     def shut(self) -> None:
         """Let them claim nothing more."""
         self._opening += 1
+        self._open = False
         self._tickets = 0
 
     @property

@@ -187,11 +187,13 @@ class Faults:
             `heartbeat` or `lease`, for a little more than it takes for the worker to be late with
             renewing, or to lose what it has claimed.
         limit: how often rules with odds strike in one run, at most.
+        run_twice: whether what has succeeded is delivered once more, out of sight of the test.
     """
 
     rules: tuple[Rule, ...] = ()
     latencies: tuple[Span, ...] = ()
     limit: int | None = None
+    run_twice: bool = False
 
     def __add__(self, other: "Faults") -> "Faults":
         limits = [limit for limit in (self.limit, other.limit) if limit is not None]
@@ -199,6 +201,7 @@ class Faults:
             self.rules + other.rules,
             tuple(dict.fromkeys(self.latencies + other.latencies)),
             max(limits, default=None),
+            run_twice=self.run_twice or other.run_twice,
         )
 
     def __bool__(self) -> bool:
@@ -391,13 +394,21 @@ class Faults:
         return cls(tuple(rules), latencies, limit)
 
     @classmethod
-    def of(cls, given: "str | Faults | Iterable[Faults] | None") -> "Faults":
+    def of(
+        cls, given: "str | Faults | Iterable[Faults] | None", *, run_twice: bool = False
+    ) -> "Faults":
         """What a user has given: a name, rules, or several.
+
+        Args:
+            given: that.
+            run_twice: whether what has succeeded is to be delivered once more, besides.
 
         Raises:
             ValueError: a name that no set of rules has.
             TypeError: something else.
         """
+        if run_twice:
+            return replace(cls.duplicate(times=None), run_twice=True) + cls.of(given)
         if given is None:
             return cls()
         if isinstance(given, cls):

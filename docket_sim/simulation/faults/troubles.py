@@ -39,6 +39,7 @@ class Troubles:
         lease: how long workers claim for.
         restart: lets a worker take the place of one whose machine has lost power.
         changed: is told when a machine has lost power, or goes on.
+        lost: is told of a machine that has lost power, at once.
     """
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -52,6 +53,7 @@ class Troubles:
         self.lease = _DEFAULT_LEASE
         self.restart: Callable[[Host], object] = _nothing
         self.changed: Callable[[], object] = _nothing
+        self.lost: Callable[[Host], object] = _nothing
         self._clock = clock
         self._loop: VirtualLoop | None = None
         self._outside = copy_context()
@@ -248,6 +250,7 @@ class Troubles:
         details = f"; {', '.join(stood)}" if stood and "settle" not in place else ""
         self.note(host.lane, f"power cut{place and ' '}{place}{details}", "crash_worker")
         self._cut_off.pop(host, None)
+        self.lost(host)
         self._later(0, self.changed)
         restart = self._restarts.get(host, _RESTART)
         if restart is not None:

@@ -6,10 +6,11 @@ from typing import Any
 from docket_sim.docket import Docket
 from docket_sim.errors import InvariantBroken
 from docket_sim.events import Event
+from docket_sim.simulation.boundary import Boundary
 from docket_sim.simulation.driver import Driver
 from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.faults.court import Court
-from docket_sim.simulation.invariants.base import Invariant, Scene
+from docket_sim.simulation.invariants.base import Invariant
 from docket_sim.simulation.invariants.of_attempts import PolicysDelay, TornDownOnce, WithinBudget
 from docket_sim.simulation.invariants.of_the_store import (
     CleanEnd,
@@ -44,12 +45,15 @@ Watch = Callable[[], Any]
 class Invariants:
     """Checks the invariants of one run, and tells of the first that is broken."""
 
-    def __init__(self, scene: Scene, unchecked: Collection[str], driver: Driver) -> None:
+    def __init__(
+        self, boundary: Boundary, unchecked: Collection[str], driver: Driver, docket: Docket
+    ) -> None:
         """
         Args:
-            scene: what they look at.
+            boundary: where the calls pass that they look at.
             unchecked: the ids of those that are not to be checked; `all` for all of them.
             driver: ends the verb that is under way when something is broken.
+            docket: whose attempts they follow.
 
         Raises:
             ValueError: an id that no invariant has.
@@ -61,6 +65,7 @@ class Invariants:
                 f"found {', '.join(map(repr, sorted(unknown)))}"
             )
         off = set(IDS) if "all" in unchecked else set(unchecked)
+        scene = boundary.scene
         self._tell = tell = driver.break_off
         driver.when_idle = self.idle
         kept: list[Invariant] = [kind(scene) for kind in _KINDS if kind.id not in off]
@@ -71,9 +76,9 @@ class Invariants:
         self._events = [one.event for one in kept if type(one).event is not Invariant.event]
         self._idle = [one.idle for one in kept if type(one).idle is not Invariant.idle]
         self._watches: list[Watch] = []
+        self._attach(docket, boundary.court)
 
-    def attach(self, docket: Docket, court: Court) -> None:
-        """Begin to check."""
+    def _attach(self, docket: Docket, court: Court) -> None:
         court.asked.extend(self._asked)
         if self._before:
             court.before.append(self.before)

@@ -1,0 +1,225 @@
+"""A test that is run many times: what is fresh in each run, and what is reported once."""
+
+import json
+import re
+
+import pytest
+
+SHOP = """
+    import asyncio
+    import pytest
+    from docket_sim import Depends
+
+    async def get_ledger():
+        raise AssertionError("each test brings its own")
+
+    async def charge(order_id: int, ledger: list = Depends(get_ledger)) -> None:
+        ledger.append(order_id)
+        await asyncio.sleep(1)
+
+    async def charge_once(order_id: int, ledger: list = Depends(get_ledger)) -> None:
+        if order_id not in ledger:
+            ledger.append(order_id)
+        await asyncio.sleep(1)
+
+    @pytest.fixture
+    def ledger(sim):
+        charges = []
+        sim.override(get_ledger, value=charges)
+        return charges
+"""
+BROKEN = (
+    SHOP
+    + """
+    @pytest.mark.docket(seeds=100, workers=2, faults="rough")
+    async def test_an_order_is_charged_once(sim, ledger):
+        await sim.docket.add(charge, key="order-7")(7)
+        await sim.run_until_idle()
+        assert ledger == [7]
+"""
+)
+MENDED = BROKEN.replace("add(charge,", "add(charge_once,")
+
+
+def test_a_failure_is_reported_once_with_the_run_that_leads_to_it(run):
+    """One test, one report: what broke, the shrunk run as a diagram, and how to replay it."""
+    result = run(BROKEN)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*assert [[]7, 7] == [[]7]*",
+            "*docket search*",
+            "run * of 100 broke: AssertionError: assert [[]7, 7] == [[]7]",
+            "*power cut before settle of order-7*",
+            "*taken over by worker-*",
+            "*replay    pytest 'test_shop.py::test_an_order_is_charged_once' --docket-replay=ds1-*",
+            "*kept      .docket/test_shop.py-test_an_order_is_charged_once.json",
+            "FAILED test_shop.py::test_an_order_is_charged_once - run * of 100 broke*",
+        ]
+    )
+
+
+def test_the_mended_test_passes_and_says_what_was_searched(run):
+    """Each run has a ledger of its own, or the second would have found the first one's order."""
+    result = run(MENDED, "-rP")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["100 runs (*/s), * distinct timelines; faults: crash_worker *"])
+
+
+def test_the_line_in_the_report_replays_the_run(run):
+    """Pasted into a shell, it makes that run again; when the task is mended, it passes."""
+    found = run(BROKEN, "-p", "no:cacheprovider")
+    token = re.search(r"--docket-replay=(\S+)", found.stdout.str()).group(1)
+    again = run(BROKEN, f"--docket-replay={token}")
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["FAILED * - replayed: assert *"])
+    run(MENDED, f"--docket-replay={token}").assert_outcomes(passed=1)
+
+
+def test_a_failure_that_was_kept_is_replayed_first(run, pytester):
+    """The search does not begin anew as long as the test fails as it did."""
+    run(BROKEN)
+    (kept,) = (pytester.path / ".docket").iterdir()
+    assert json.loads(kept.read_text())["scenario"].endswith("test_an_order_is_charged_once")
+    result = run(BROKEN)
+    result.stdout.fnmatch_lines(["FAILED * - replayed: assert *"])
+    run(MENDED).assert_outcomes(passed=1)
+
+
+def test_nothing_is_kept_where_the_ini_file_says_so(run, pytester):
+    """An empty name stands for none."""
+    pytester.makeini("[pytest]\ndocket_failures =\n")
+    run(BROKEN).assert_outcomes(failed=1)
+    assert not (pytester.path / ".docket").exists()
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("nonsense", "*expected a token such as ds1-*"),
+        ("ds1-AAAA", "*is damaged*"),
+        ("ds1-r48Wv5McAQE", "*was made with other faults or another number of workers*"),
+    ],
+)
+def test_a_token_that_does_not_fit_fails_the_test(run, token, says):
+    """It must not pass for a run that does not fail."""
+    result = run(MENDED, f"--docket-replay={token}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([says])
+
+
+def test_any_test_with_a_world_can_be_searched_from_the_command_line(run):
+    """Its marker need not say so; tests without a world run as always."""
+    program = (
+        SHOP
+        + """
+    runs = []
+
+    async def test_without_a_marker(sim, ledger):
+        runs.append("world")
+        await sim.docket.add(charge_once)(7)
+        await sim.run_until_idle()
+        assert ledger == [7]
+
+    def test_without_a_world():
+        runs.append("none")
+
+    def test_the_runs():
+        assert runs.count("world") == 20
+        assert runs.count("none") == 1
+    """
+    )
+    run(program, "--docket-seeds=20", "--docket-faults=rough").assert_outcomes(passed=3)
+
+
+def test_fixtures_of_wider_scopes_are_set_up_once(run):
+    """Function-scoped ones are set up and torn down for each run."""
+    program = """
+    import pytest
+
+    log = []
+
+    @pytest.fixture(scope="module")
+    def wide():
+        log.append("wide up")
+        yield
+        log.append("wide down")
+
+    @pytest.fixture
+    def narrow(wide):
+        log.append("narrow up")
+        yield
+        log.append("narrow down")
+
+    @pytest.mark.docket(seeds=3)
+    async def test_runs(sim, narrow): ...
+
+    def test_the_log(wide):
+        assert log == ["wide up"] + ["narrow up", "narrow down"] * 3
+    """
+    run(program).assert_outcomes(passed=2)
+
+
+def test_an_error_in_the_teardown_of_a_wider_fixture_is_an_error(run):
+    """It is told although all runs have passed."""
+    program = """
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def wide():
+        yield
+        raise RuntimeError("not put away")
+
+    @pytest.mark.docket(seeds=3)
+    async def test_runs(sim, wide): ...
+    """
+    run(program).assert_outcomes(passed=1, errors=1)
+
+
+def test_a_test_that_skips_is_skipped(run):
+    """The first run decides."""
+    program = """
+    import pytest
+
+    @pytest.mark.docket(seeds=3)
+    async def test_runs(sim):
+        pytest.skip("not today")
+    """
+    run(program).assert_outcomes(skipped=1)
+
+
+def test_a_test_that_differs_from_run_to_run_is_told_so(run):
+    """A failure that cannot be made again says what to look for."""
+    program = """
+    import pytest
+
+    runs = []
+
+    @pytest.mark.docket(seeds=30)
+    async def test_runs(sim):
+        runs.append(1)
+        assert len(runs) != 7
+    """
+    result = run(program)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the test is not deterministic*"])
+
+
+@pytest.mark.parametrize("seeds", ["0", "'many'", "True"])
+def test_a_number_of_runs_that_is_none_is_refused(run, seeds):
+    """The message says what was expected, and where."""
+    result = run(f"""
+    import pytest
+
+    @pytest.mark.docket(seeds={seeds})
+    async def test_runs(sim): ...
+    """)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*seeds: expected a number of runs, 1 or more, found*"])
+
+
+def test_run_twice_finds_what_is_not_idempotent(run):
+    """No search and no thought: one keyword on the test that there is."""
+    program = BROKEN.replace('seeds=100, workers=2, faults="rough"', "run_twice=True")
+    run(program).assert_outcomes(failed=1)
+    run(program.replace("add(charge,", "add(charge_once,")).assert_outcomes(passed=1)
