@@ -33,7 +33,7 @@ class Shown:
         self._console = console or Console(stderr=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.fields[counted]}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[seen]}"),
             console=self._console,
             transient=True,
@@ -59,14 +59,14 @@ class Shown:
     def __call__(self, exploration: Exploration) -> None:
         """Tell how the search goes."""
         now = self._clock.now()
-        counted, seen = self._counted(exploration), _seen(exploration)
+        counted = self._counted(exploration)
         if self._console.is_terminal:
-            self._progress.update(
-                self._bar, completed=self._share(exploration, now), counted=counted, seen=seen
-            )
+            share, seen = self._share(exploration, now), _seen(exploration)
+            self._progress.update(self._bar, completed=share, counted=counted, seen=seen)
         elif now - self._said >= _EVERY:
             self._said = now
-            self._console.print(f"{counted}; {seen}", markup=False, soft_wrap=True)
+            text = f"{counted}; {_seen(exploration)}{_kinds(exploration)}"
+            self._console.print(text, markup=False, soft_wrap=True)
 
     def _counted(self, exploration: Exploration) -> str:
         of = "" if self._runs is None else f" of {self._runs:,}"
@@ -87,11 +87,15 @@ def say(text: str) -> None:
 
 def _seen(exploration: Exploration) -> str:
     rate = exploration.runs / exploration.seconds if exploration.seconds else 0.0
-    most = exploration.faults.most_common(_KINDS)
-    more = "" if len(exploration.faults) <= _KINDS else ", …"
-    kinds = ", ".join(f"{kind} {count:,}" for kind, count in most)
-    faults = f"{exploration.faults.total():,} faults" + (f" ({kinds}{more})" if most else "")
-    return f"{rate:,.0f} runs/s, {exploration.distinct:,} distinct timelines, {faults}"
+    faults = exploration.faults.total()
+    return f"{rate:,.0f} runs/s, {exploration.distinct:,} distinct, {faults:,} faults"
+
+
+def _kinds(exploration: Exploration) -> str:
+    """The commonest kinds of faults; a bar has no room for them."""
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in exploration.faults.most_common(_KINDS))
+    more = ", …" if len(exploration.faults) > _KINDS else ""
+    return f" ({kinds}{more})" if kinds else ""
 
 
 class Interruption:
