@@ -46,6 +46,7 @@ from docket_sim.errors import (
     InjectedFailure,
     InvariantBroken,
     LeakedTasks,
+    NotDeterministic,
     NothingToRun,
     PayloadError,
     ResolutionFailed,
@@ -78,7 +79,7 @@ from docket_sim.execution import (
 )
 from docket_sim.lookup import DocketSnapshot
 from docket_sim.perform import Performed
-from docket_sim.search import Exploration, explore
+from docket_sim.search import Exploration, check_determinism, explore
 from docket_sim.settings import WorkerSettings
 from docket_sim.simulation import (
     Faults,
@@ -138,6 +139,7 @@ __all__ = [
     "LeakedTasks",
     "MemoryStore",
     "Moment",
+    "NotDeterministic",
     "NothingToRun",
     "Observed",
     "Observer",
@@ -188,6 +190,7 @@ __all__ = [
     "WorkerSettings",
     "any_call",
     "call",
+    "check_determinism",
     "current_attempt",
     "explore",
     "simulate",

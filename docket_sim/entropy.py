@@ -92,6 +92,11 @@ class Dice:
         return first + int(self.random() * (last - first + 1))
 
 
+def is_anybodys(generator: object) -> bool:
+    """Whether it is the generator behind the module's own functions, such as `random.random()`."""
+    return generator is getattr(random.random, "__self__", None)
+
+
 @contextmanager
 def dice_of_others(seed: int) -> Generator[None]:
     """Let what user code draws from the module `random` follow from `seed` in this context."""

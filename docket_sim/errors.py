@@ -22,6 +22,7 @@ Each message says what was expected, what was found and what to do about it.
         ├── NothingToRun        a step was asked for and there is none
         ├── InvariantBroken     something that must hold in every run (also an AssertionError)
         ├── FailureFound        a search has found a run that fails (also an AssertionError)
+        ├── NotDeterministic    the same choices have led to two different runs
         └── Unchecked           what a test has left behind (also an AssertionError)
             ├── UnseenFailures  executions failed and nobody looked
             ├── UnfinishedWork  work that is due was left over
@@ -157,6 +158,20 @@ class FailureFound(SimulationError, AssertionError):
     def __init__(self, message: str, *, replay: str) -> None:
         super().__init__(message)
         self.replay = replay
+
+
+class NotDeterministic(SimulationError):
+    """The same choices have led to two different runs, so what a search finds cannot be replayed.
+
+    Attributes:
+        difference: where the two runs part, in words.
+        causes: what the scenario does that may be why, the likeliest first; empty when unknown.
+    """
+
+    def __init__(self, message: str, *, difference: str, causes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.difference = difference
+        self.causes = tuple(causes)
 
 
 class Unchecked(SimulationError, AssertionError):

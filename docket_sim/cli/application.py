@@ -9,6 +9,7 @@ from docket_sim.cli.add import add
 from docket_sim.cli.cancel import cancel
 from docket_sim.cli.clear import clear
 from docket_sim.cli.complaints import OneLine
+from docket_sim.cli.explore import explore
 from docket_sim.cli.options import flattened
 from docket_sim.cli.show import show
 from docket_sim.cli.snapshot import snapshot
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # in a table of eighty columns, options and variables are cut short
 )
-for command in (worker, snapshot, tasks, add, show, cancel, clear):
+for command in (worker, snapshot, tasks, add, show, cancel, clear, explore):
     app.command()(flattened(command))
 
 
@@ -32,7 +33,7 @@ def docket_sim(
     context: typer.Context,
     show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
-    """Background tasks: run them, schedule them, look at them."""
+    """Background tasks: run them, schedule them, look at them, search for how they fail."""
     if show_version:
         typer.echo(version("docket-sim"))
     elif context.invoked_subcommand is None:

@@ -3,8 +3,9 @@
 import inspect
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from docket_sim.search.explorer import Budget, Exploration, Explorer, Progress
 from docket_sim.search.report import report
 from docket_sim.search.token import read_token, token_of
 from docket_sim.search.trial import Trial
+from docket_sim.search.twice import TwiceAtFirst
 from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.simulation import Simulation
@@ -34,6 +36,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
     replay: str | None = None,
     keep: str | Path | None = None,
     progress: Progress | None = None,
+    determinism: bool = True,
     **world: Any,
 ) -> Exploration:
     """Run `scenario` many times, with other interleavings and faults each time.
@@ -63,6 +66,8 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
         keep: a file in which the choices of a failing run are kept, to be replayed first by the
             next search; it can be committed as a regression test.
         progress: is told after each run how the search goes.
+        determinism: whether the first run is made twice, to see that the same choices lead to the
+            same run; see `check_determinism`.
         **world: further keywords of `simulate`.
 
     Returns:
@@ -70,6 +75,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
 
     Raises:
         FailureFound: a run failed; the cause is what it failed with.
+        NotDeterministic: the first run, made again, was another one.
         ValueError: a token that does not fit, or a budget of nothing.
     """
     __tracebackhide__ = True
@@ -80,7 +86,8 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
     kept = None if keep is None else Path(keep)
     if kept is not None and kept.exists():
         search.replayed(kept_token(kept))
-    explorer = Explorer(search.attempt, budget=Budget(runs, seconds), seed=seed, progress=progress)
+    attempt = TwiceAtFirst(search.attempt, scenario) if determinism else search.attempt
+    explorer = Explorer(attempt, budget=Budget(runs, seconds), seed=seed, progress=progress)
     with silenced():
         exploration = explorer.explore()
     if exploration.found is not None:
@@ -194,6 +201,13 @@ def silenced() -> Generator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def unheard() -> Generator[None]:
+    """Keep what scenarios print, hundreds of times a second, off stdout; and warnings as well."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), silenced():
+        yield
 
 
 def _told_again(trial: Trial, token: str) -> str:

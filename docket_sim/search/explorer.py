@@ -3,22 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import Protocol
 
 from docket_sim.clock import SystemClock
 from docket_sim.search.garbage import Garbage
 from docket_sim.search.shrink import Shrinker
-from docket_sim.search.sources import (
-    portfolio,
-    single_deviations,
-    slow_calls,
-)
+from docket_sim.search.sources import later_runs
 from docket_sim.search.trial import Coverage, Trial
 from docket_sim.simulation.choices import Choices, Defaults, Source
 
 _SINGLE_SHARE = 0.5  # of the runs, for single deviations
-_SHRINKING_RUNS = 1_000
+SHRINKING_RUNS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +91,18 @@ class Exploration:
         self.coverage.add(trial.timeline.events)
         self.timelines.add(trial.fingerprint)
 
+    def merge(self, other: "Exploration") -> None:
+        """Count the runs that were made elsewhere; the time is not added."""
+        self.runs += other.runs
+        self.faults.update(other.faults)
+        self.coverage.merge(other.coverage)
+        self.timelines |= other.timelines
+
+
+def single_share(runs: int) -> int:
+    """How many of so many runs may have a single deviation."""
+    return int(runs * _SINGLE_SHARE)
+
 
 class Progress(Protocol):
     """Is told how a search goes."""
@@ -111,8 +119,7 @@ class Explorer:
         *,
         budget: Budget,
         seed: int = 0,
-        skip: int = 0,
-        shrinking_runs: int = _SHRINKING_RUNS,
+        shrinking_runs: int = SHRINKING_RUNS,
         progress: Progress | None = None,
     ) -> None:
         """
@@ -120,14 +127,12 @@ class Explorer:
             attempt: makes one run.
             budget: when to give up.
             seed: what chance draws from.
-            skip: how many runs of the portfolio were made already, elsewhere or before.
             shrinking_runs: how many runs the shrinker may make.
             progress: is told after each run.
         """
         self._attempt = attempt
         self._budget = budget
         self._seed = seed
-        self._skip = skip
         self._shrinking_runs = shrinking_runs
         self._progress = progress
         self._first: Trial | None = None
@@ -156,14 +161,8 @@ class Explorer:
         """The default order; single faults; single slow calls; then all kinds of chance."""
         yield Defaults()
         assert self._first is not None
-        choices = self._first.choices
-        if self._skip == 0:
-            single = chain(
-                single_deviations(choices.tape, choices.dull),
-                slow_calls(choices.tape),
-            )
-            yield from islice(single, int(self._budget.runs * _SINGLE_SHARE))
-        yield from islice(portfolio(self._seed, len(choices.tape)), self._skip, None)
+        single = single_share(self._budget.runs)
+        yield from later_runs(self._first.choices, seed=self._seed, single=single)
 
     def _shrunk(self, found: Trial, run: int) -> Found:
         shrinker = Shrinker(found, self._attempt, limit=self._shrinking_runs)

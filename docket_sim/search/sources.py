@@ -14,10 +14,10 @@ Each draws from a generator of its own, seeded, so a run can be made again.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import count, cycle
+from itertools import chain, count, cycle, islice
 
 from docket_sim.entropy import Dice
-from docket_sim.simulation.choices import Choice, Replay, Site, Source
+from docket_sim.simulation.choices import Choice, Choices, Replay, Site, Source
 
 _STICKY = 0.75
 _DEPTHS = (2, 3, 5)
@@ -118,6 +118,19 @@ def slow_calls(tape: Sequence[Choice]) -> Iterator[Replay]:
     for choice in tape:
         if choice.odds is None and choice.options > 1 and "latency" in choice.label:
             yield Replay({choice.site: choice.options - 1})
+
+
+def later_runs(first: Choices, *, seed: int, single: int) -> Iterator[Source]:
+    """What decides the runs after the default one: single faults and slow calls, then chance.
+
+    Args:
+        first: the choices of the default run.
+        seed: what chance draws from.
+        single: how many runs with a single deviation there are at most.
+    """
+    one_by_one = chain(single_deviations(first.tape, first.dull), slow_calls(first.tape))
+    yield from islice(one_by_one, single)
+    yield from portfolio(seed, len(first.tape))
 
 
 def portfolio(seed: int, horizon: int) -> Iterator[Source]:

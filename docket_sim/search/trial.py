@@ -18,6 +18,7 @@ from docket_sim.simulation.timeline import Timeline
 Signature = tuple[str, ...]
 """What two failures have in common when they are one: the kind of error, and its place."""
 
+_NEVER = "never"
 _OURS = str(PurePath(__file__).parents[1])
 
 
@@ -107,10 +108,14 @@ class Coverage:
 
     def __str__(self) -> str:
         width = max((len(task) for task in self.counts), default=4)
-        lines = [f"{'task':<{width}}  " + "  ".join(self.KINDS)]
+        wide = [max(len(kind), len(_NEVER)) for kind in self.KINDS]
+        head = (f"{kind:>{size}}" for kind, size in zip(self.KINDS, wide, strict=True))
+        lines = [f"{'task':<{width}}  " + "  ".join(head)]
         for task in sorted(self.counts):
-            counts = (f"{self.counts[task][kind]:>{len(kind)},}" for kind in self.KINDS)
-            lines.append(f"{task:<{width}}  " + "  ".join(counts))
+            counts = (self.counts[task][kind] for kind in self.KINDS)
+            shown = (f"{count:,}" if count else _NEVER for count in counts)
+            cells = (f"{cell:>{size}}" for cell, size in zip(shown, wide, strict=True))
+            lines.append(f"{task:<{width}}  " + "  ".join(cells))
         return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ import typer
 from docket_sim import WorkerSettings
 from docket_sim.cli.options import duration
 
-COMMANDS = ("worker", "snapshot", "tasks", "add", "show", "cancel", "clear")
+COMMANDS = ("worker", "snapshot", "tasks", "add", "show", "cancel", "clear", "explore")
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 VARIABLE = re.compile(r"DOCKET_[A-Z_]+")
