@@ -85,6 +85,7 @@ from docket_sim.simulation import (
     Hangs,
     Moment,
     Raises,
+    Rates,
     RecordedCall,
     Returns,
     Runs,
@@ -95,6 +96,7 @@ from docket_sim.simulation import (
     Tally,
     Timeline,
     VirtualLoop,
+    Window,
     simulate,
 )
 from docket_sim.store import MemoryStore, Store
@@ -145,6 +147,7 @@ __all__ = [
     "Performed",
     "Perpetual",
     "Raises",
+    "Rates",
     "Reason",
     "Record",
     "RecordedCall",
@@ -184,6 +187,7 @@ __all__ = [
     "UnusedOverride",
     "VirtualClock",
     "VirtualLoop",
+    "Window",
     "Worker",
     "WorkerSettings",
     "any_call",
