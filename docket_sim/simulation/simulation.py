@@ -490,7 +490,8 @@ class Simulation(Assertions):
     @property
     def described(self) -> str:
         """The world as far as its choices depend on it: those of another mean something else."""
-        return f"{len(self._crew.names)} {self._boundary.faults!r}"
+        faults = self._boundary.faults
+        return f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
 
     @property
     def workers(self) -> list[Worker]:

@@ -18,12 +18,10 @@ from docket_sim.errors import StoreUnavailable
 from docket_sim.execution import ExecutionState, Finish, Reason
 from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.faults.calls import VERBS, StoreCall, Verb
-from docket_sim.simulation.faults.hosts import outside_hosts
-from docket_sim.simulation.faults.rules import (
+from docket_sim.simulation.faults.effects import (
     Crash,
     Delay,
     Fail,
-    Faults,
     Fuse,
     LoseReply,
     Pause,
@@ -33,6 +31,8 @@ from docket_sim.simulation.faults.rules import (
     RestartStore,
     Rule,
 )
+from docket_sim.simulation.faults.hosts import outside_hosts
+from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.faults.troubles import Troubles
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.store import Claim, Claimed, Settled
