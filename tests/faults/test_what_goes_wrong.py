@@ -243,3 +243,15 @@ def test_a_rule_reads_well():
     """Only what was said of it is shown."""
     rule = Faults.crash_worker(before="settle", worker="worker-1")
     assert repr(rule) == "Faults.crash_worker(before='settle', worker='worker-1')"
+
+
+async def short() -> None: ...
+
+
+def test_an_end_that_was_not_acknowledged_may_be_told_again():
+    """Its lease has ended, but nobody has taken it over: the second settlement is in order."""
+    faults = Faults.duplicate() + Faults.lose_reply("settle")
+    with simulate(workers=2, faults=faults) as sim:
+        sim.run(sim.docket.add(short)())
+        assert sim.run(sim.run_until_idle()).succeeded >= 1
+        assert sim.journal.faults == {"duplicate": 1, "lose_reply": 1}
