@@ -255,3 +255,15 @@ def test_an_end_that_was_not_acknowledged_may_be_told_again():
         sim.run(sim.docket.add(short)())
         assert sim.run(sim.run_until_idle()).succeeded >= 1
         assert sim.journal.faults == {"duplicate": 1, "lose_reply": 1}
+
+
+def test_what_strikes_at_a_call_happens_at_the_next_one():
+    """And again at a later one, when it strikes again."""
+    with simulate() as sim:
+        for _ in range(2):
+            sim.strike(Faults.fail("settle"))
+            sim.run(sim.docket.add(short)())
+            assert sim.run(sim.run_until_idle()) == Tally(succeeded=1)
+        assert sim.journal.faults == {"fail": 2}
+        with pytest.raises(TypeError, match="no matter of chance"):
+            sim.strike(Faults.fail("settle", odds=0.5))
