@@ -81,5 +81,5 @@ def test_without_a_reference_a_crash_leads_to_a_second_charge() -> None:
     with pytest.raises(InvariantBroken) as caught:
         run_state_machine_as_test(ChargingCarelessly, settings=few)
     told = "\n".join(caught.value.__notes__)
-    assert "state.crash(when='before settle', worker='worker-1')" in told
+    assert "state.crash_next(when='before settle')" in told
     assert "state.add(call=charge_carelessly(1), due='0s', key='a')" in told

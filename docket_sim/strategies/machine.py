@@ -24,7 +24,7 @@ from docket_sim.strategies.interleavings import is_read
 T = TypeVar("T")
 _SECOND = duration_of("1s")
 _spans = st.sampled_from(["1s", "heartbeat", "lease"])
-_moments = st.sampled_from(["now", "before settle", "after claim"])
+_moments = st.sampled_from(["before settle", "after claim"])
 _delays = durations(0 * _SECOND, 60 * _SECOND).map(short)
 _advances = durations(_SECOND, 600 * _SECOND).map(short)
 
@@ -135,16 +135,20 @@ class DocketMachine(RuleBasedStateMachine):
     # What goes wrong.
 
     @precondition(_has_troubles_left)
-    @rule(worker=_WORKERS, when=_moments)
-    def crash(self, worker: str, when: str) -> None:
-        """Cut the power of a worker's machine, now or at the next call of the store that it makes.
+    @rule(worker=_WORKERS)
+    def crash(self, worker: str) -> None:
+        """Cut the power of a worker's machine; another takes its place a second later."""
+        self.troubles += 1
+        self.sim.strike(Faults.crash_worker(worker=worker))
 
-        Another takes its place a second later.
-        """
+    @precondition(_has_troubles_left)
+    @rule(when=_moments)
+    def crash_next(self, when: str) -> None:
+        """Cut the power of the next machine that makes such a call of the store."""
         self.troubles += 1
         position, _, verb = when.partition(" ")
-        place: dict[str, Any] = {position: verb} if verb else {}
-        self.sim.strike(Faults.crash_worker(worker=worker, **place))
+        place: dict[str, Any] = {position: verb}
+        self.sim.strike(Faults.crash_worker(**place))
 
     @precondition(_has_troubles_left)
     @rule(worker=_WORKERS, span=_spans)

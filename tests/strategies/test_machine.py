@@ -74,7 +74,7 @@ def test_a_planted_bug_is_found_and_told_as_a_story():
     steps = [line for line in told.splitlines() if line.startswith("state.")]
     assert steps == [
         "state.an_invariant_of_ones_own()",
-        "state.crash(when='before settle', worker='worker-1')",
+        "state.crash_next(when='before settle')",
         "state.an_invariant_of_ones_own()",
         "state.add(call=charge(7), due='0s', key='a')",
         "state.an_invariant_of_ones_own()",
@@ -100,7 +100,7 @@ def test_its_twin_passes_and_hypothesis_has_nothing_to_complain_of():
 def test_a_machine_can_be_driven_by_hand():
     """Its rules are methods: a story can be told again without hypothesis."""
     machine = ChargingCarelessly()
-    machine.crash(worker="worker-1", when="before settle")
+    machine.crash_next(when="before settle")
     machine.add(key="a", call=Call(charge, (7,)), due="0s")
     with pytest.raises(InvariantBroken):
         machine.teardown()
