@@ -86,6 +86,7 @@ from docket_sim.simulation import (
     Hangs,
     Moment,
     Raises,
+    Rates,
     RecordedCall,
     Returns,
     Runs,
@@ -96,6 +97,7 @@ from docket_sim.simulation import (
     Tally,
     Timeline,
     VirtualLoop,
+    Window,
     simulate,
 )
 from docket_sim.store import MemoryStore, Store
@@ -147,6 +149,7 @@ __all__ = [
     "Performed",
     "Perpetual",
     "Raises",
+    "Rates",
     "Reason",
     "Record",
     "RecordedCall",
@@ -186,6 +189,7 @@ __all__ = [
     "UnusedOverride",
     "VirtualClock",
     "VirtualLoop",
+    "Window",
     "Worker",
     "WorkerSettings",
     "any_call",

@@ -82,7 +82,26 @@ def test_the_examples_own_property_tests_pass():
     assert "3 passed" in report
 
 
+def test_the_example_of_a_retry_storm_finds_one():
+    """`examples/test_retry_storm.py` counts attempts in any minute."""
+    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_retry_storm.py")
+    assert "2 passed" in report
+
+
+def test_the_example_of_a_state_machine_passes_and_finds():
+    """`examples/test_state_machine.py` is how a user lets hypothesis use a docket."""
+    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_state_machine.py")
+    assert "2 passed" in report
+
+
 def test_no_example_is_forgotten():
     """A new example has to be listed here."""
     names = {file.stem for file in EXAMPLES.glob("*.py")}
-    assert names == {*PRINTED, "story", "test_retry_policy", "test_shop"}
+    assert names == {
+        *PRINTED,
+        "story",
+        "test_retry_policy",
+        "test_retry_storm",
+        "test_shop",
+        "test_state_machine",
+    }

@@ -133,7 +133,7 @@ def _drawn(row: Row, lanes: Sequence[str], widths: dict[str, int]) -> str:
     if row.store:
         cells[_STORE] = row.store
     if not row.arrow or not row.store or row.lane == _STORE:
-        return "".join(f"{cells.get(lane, ''):<{widths[lane]}}" for lane in lanes)
+        return "".join(_padded(cells.get(lane, ""), widths[lane]) for lane in lanes)
     before = "".join(" " * widths[lane] for lane in lanes[: min(here, store)])
     between = sum(widths[lane] for lane in lanes[min(here, store) : max(here, store)])
     if here < store:
@@ -141,6 +141,11 @@ def _drawn(row: Row, lanes: Sequence[str], widths: dict[str, int]) -> str:
         return f"{before}{row.said} {line}▶ {row.store}"
     line = "─" * max(1, between - len(row.store) - 3)
     return f"{before}{row.store} ◀{line} {row.said}"
+
+
+def _padded(cell: str, width: int) -> str:
+    """A cell, set off from the next one even where it is too long."""
+    return f"{cell:<{width - _GAP}}{' ' * _GAP}"
 
 
 # What a call of the store says, and what the store's answer means.

@@ -2,6 +2,7 @@
 
 from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.loop import VirtualLoop
+from docket_sim.simulation.rates import Rates, Window
 from docket_sim.simulation.script import Hangs, Raises, Returns, Runs, ScriptedOutcome, Takes
 from docket_sim.simulation.simulation import Simulation
 from docket_sim.simulation.stand_ins import RecordedCall, StandIn
@@ -13,6 +14,7 @@ __all__ = [
     "Hangs",
     "Moment",
     "Raises",
+    "Rates",
     "RecordedCall",
     "Returns",
     "Runs",
@@ -23,6 +25,7 @@ __all__ = [
     "Tally",
     "Timeline",
     "VirtualLoop",
+    "Window",
     "simulate",
 ]
 

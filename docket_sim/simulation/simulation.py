@@ -490,7 +490,8 @@ class Simulation(Assertions):
     @property
     def described(self) -> str:
         """The world as far as its choices depend on it: those of another mean something else."""
-        return f"{len(self._crew.names)} {self._boundary.faults!r}"
+        faults = self._boundary.faults
+        return f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
 
     @property
     def workers(self) -> list[Worker]:
@@ -514,10 +515,11 @@ class Simulation(Assertions):
         """Let something go wrong now: `sim.strike(Faults.crash_worker(worker="worker-1"))`.
 
         Args:
-            faults: power cuts, pauses, partitions, skews, or a restart of the store.
+            faults: what happens to workers or to the store happens at once; what is to happen at
+                a call of the store, as with `before="settle"`, happens at the next ones.
 
         Raises:
-            TypeError: a fault that happens to a store call.
+            TypeError: a fault with odds.
         """
         self._boundary.court.strike(faults)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import overload
 
-from docket_sim.clock.durations import short
+from docket_sim.clock.durations import duration_of, short
 from docket_sim.entropy import short_key
 from docket_sim.errors import error_text
 from docket_sim.events import (
@@ -25,6 +25,8 @@ from docket_sim.events import (
     Superseded,
 )
 from docket_sim.execution import Cause, TaskCall
+from docket_sim.simulation.rates import Rates
+from docket_sim.task import TaskFunction, name_of
 
 _SHOWN = 44
 
@@ -108,6 +110,30 @@ class Timeline(Sequence[Moment]):
             f"{call:<{called_width}}  {key:<{key_width}}  {moment.details}".rstrip()
             for moment, call, key in zip(moments, called, keys, strict=True)
         )
+
+    def attempts_per(
+        self, span: timedelta | str, *, task: TaskFunction | str | None = None
+    ) -> Rates:
+        """How many attempts begin within `span`, wherever one lays it.
+
+            assert sim.timeline.attempts_per("1m", task=charge).max() <= 10
+
+        An attempt that is delivered again, say because its worker died, begins again.
+
+        Args:
+            span: how long: a timedelta, or a text such as `1m`.
+            task: the task, or its name; all of them by default.
+
+        Raises:
+            ValueError: a span of nothing, or a text that is no duration.
+        """
+        name = task if task is None or isinstance(task, str) else name_of(task)
+        begun = sorted(  # the clock of a worker may have been set
+            event.at
+            for event in self.events
+            if isinstance(event, Started) and name in {None, event.call.task}
+        )
+        return Rates(begun, duration_of(span), self.start)
 
     def _moment(self, event: Event) -> Moment:
         call = event.call

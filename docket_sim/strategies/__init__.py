@@ -1,16 +1,24 @@
-"""Workloads for hypothesis: policies, scripts and schedules, and what a retry policy must keep to.
+"""Workloads for hypothesis: policies, scripts, schedules, faults, and whole simulations of them.
 
-The one room that needs hypothesis, so nothing else imports it: `from docket_sim.strategies import`
-what a property test draws from.
+Hypothesis owns what is done and what goes wrong; it shrinks that. The order in which things happen
+is not its business: `run_schedules` runs each example in a few fixed ones, and shrinks those by
+itself. The one room that needs hypothesis, so nothing else imports it: what a property test draws
+from is imported from `docket_sim.strategies`.
 """
 
 try:
+    from docket_sim.strategies.calls import Call, Tasks
     from docket_sim.strategies.check import check_retry_policy
     from docket_sim.strategies.durations import durations
+    from docket_sim.strategies.faults import FaultKind, fault_plans
+    from docket_sim.strategies.interleavings import run_schedules
+    from docket_sim.strategies.machine import DocketMachine
+    from docket_sim.strategies.plan import Plan
     from docket_sim.strategies.policies import retry_policies, timeouts
     from docket_sim.strategies.properties import RetryProperty
     from docket_sim.strategies.schedules import Operation, Schedule, Step, schedules
     from docket_sim.strategies.scripts import failure_scripts
+    from docket_sim.strategies.simulations import simulations
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "hypothesis":
         raise
@@ -21,14 +29,22 @@ except ModuleNotFoundError as error:
     ) from None
 
 __all__ = [
+    "Call",
+    "DocketMachine",
+    "FaultKind",
     "Operation",
+    "Plan",
     "RetryProperty",
     "Schedule",
     "Step",
+    "Tasks",
     "check_retry_policy",
     "durations",
     "failure_scripts",
+    "fault_plans",
     "retry_policies",
+    "run_schedules",
     "schedules",
+    "simulations",
     "timeouts",
 ]

@@ -34,6 +34,37 @@ class Step:
     when: timedelta = _ZERO
     after: timedelta = _ZERO
 
+    def __repr__(self) -> str:
+        spans = {"when": self.when, "after": self.after}
+        shown = [
+            f"{name}=timedelta(seconds={span.total_seconds():g})"
+            for name, span in spans.items()
+            if span
+        ]
+        return f"Step({', '.join([repr(self.operation), repr(self.key), *shown])})"
+
+    async def take(self, sim: Simulation, task: TaskFunction, /, *args: Any, **kwargs: Any) -> None:
+        """Let `after` pass, and do it.
+
+        Args:
+            sim: the simulation, entered.
+            task: what is added under its key.
+            args, kwargs: the arguments of the call.
+
+        Raises:
+            TypeError: the arguments do not fit the task.
+        """
+        if self.after:
+            await sim.run_for(self.after)
+        due = sim.clock.now() + self.when
+        match self.operation:
+            case "add":
+                await sim.docket.add(task, when=due, key=self.key)(*args, **kwargs)
+            case "replace":
+                await sim.docket.replace(task, when=due, key=self.key)(*args, **kwargs)
+            case "cancel":
+                await sim.docket.cancel(self.key)
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -73,16 +104,7 @@ class Schedule:
             TypeError: the arguments do not fit the task.
         """
         for step in self.steps:
-            if step.after:
-                await sim.run_for(step.after)
-            due = sim.clock.now() + step.when
-            match step.operation:
-                case "add":
-                    await sim.docket.add(task, when=due, key=step.key)(*args, **kwargs)
-                case "replace":
-                    await sim.docket.replace(task, when=due, key=step.key)(*args, **kwargs)
-                case "cancel":
-                    await sim.docket.cancel(step.key)
+            await step.take(sim, task, *args, **kwargs)
 
 
 def schedules(

@@ -209,3 +209,61 @@ def test_a_rule_that_makes_no_sense_is_refused_where_it_is_made(wrong, error, sa
     """The message says what was expected and what was found."""
     with pytest.raises(error, match=says):
         wrong()
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        Faults(),
+        Faults.none(),
+        Faults.crash_worker(before="settle", worker="worker-1", attempt=2),
+        Faults.crash_worker(after="claim", restart_after=None),
+        Faults.crash_worker(steps=3, restart_after="5s"),
+        Faults.fail("renew", times=2) + Faults.lose_reply(since="+1s", until="+2s"),
+        Faults.resend("settle", task="charge") + Faults.duplicate(key="order-7"),
+        Faults.delay("claim", by="lease") + Faults.delay(by="0.05s", reply=True),
+        Faults.pause("worker-1", beyond="lease", before="settle"),
+        Faults.pause(for_="10s", at="+1m 30s") + Faults.pause(),
+        Faults.partition("worker-2", for_="heartbeat", times=None),
+        Faults.skew(by=timedelta(seconds=-5)) + Faults.skew(by="5s", at="10s"),
+        Faults.restart_store(before="claim") + Faults.restart_store(at="+1s", for_="30s"),
+        Faults.lose_reply("settle", odds=0.5) + Faults(limit=3),
+    ],
+    ids=repr,
+)
+def test_rules_are_shown_as_they_are_written(faults):
+    """What a report shows can be pasted into a test."""
+    again = eval(repr(faults), {"Faults": Faults, "timedelta": timedelta})
+    assert repr(again) == repr(faults)
+    assert len(again.rules) == len(faults.rules)
+    assert [r.effect for r in again.rules] == [r.effect for r in faults.rules]
+
+
+def test_a_rule_reads_well():
+    """Only what was said of it is shown."""
+    rule = Faults.crash_worker(before="settle", worker="worker-1")
+    assert repr(rule) == "Faults.crash_worker(before='settle', worker='worker-1')"
+
+
+async def short() -> None: ...
+
+
+def test_an_end_that_was_not_acknowledged_may_be_told_again():
+    """Its lease has ended, but nobody has taken it over: the second settlement is in order."""
+    faults = Faults.duplicate() + Faults.lose_reply("settle")
+    with simulate(workers=2, faults=faults) as sim:
+        sim.run(sim.docket.add(short)())
+        assert sim.run(sim.run_until_idle()).succeeded >= 1
+        assert sim.journal.faults == {"duplicate": 1, "lose_reply": 1}
+
+
+def test_what_strikes_at_a_call_happens_at_the_next_one():
+    """And again at a later one, when it strikes again."""
+    with simulate() as sim:
+        for _ in range(2):
+            sim.strike(Faults.fail("settle"))
+            sim.run(sim.docket.add(short)())
+            assert sim.run(sim.run_until_idle()) == Tally(succeeded=1)
+        assert sim.journal.faults == {"fail": 2}
+        with pytest.raises(TypeError, match="no matter of chance"):
+            sim.strike(Faults.fail("settle", odds=0.5))

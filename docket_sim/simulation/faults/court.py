@@ -8,6 +8,7 @@ rules, no latencies and no troubles, a call passes straight through.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -18,12 +19,10 @@ from docket_sim.errors import StoreUnavailable
 from docket_sim.execution import ExecutionState, Finish, Reason
 from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.faults.calls import VERBS, StoreCall, Verb
-from docket_sim.simulation.faults.hosts import outside_hosts
-from docket_sim.simulation.faults.rules import (
+from docket_sim.simulation.faults.effects import (
     Crash,
     Delay,
     Fail,
-    Faults,
     Fuse,
     LoseReply,
     Pause,
@@ -33,6 +32,8 @@ from docket_sim.simulation.faults.rules import (
     RestartStore,
     Rule,
 )
+from docket_sim.simulation.faults.hosts import outside_hosts
+from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.faults.troubles import Troubles
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.store import Claim, Claimed, Settled
@@ -80,7 +81,7 @@ class Court:
         self._faults = faults
         self._loop: VirtualLoop | None = None
         self._direct = True
-        self._strikes: Counter[Rule] = Counter()
+        self._strikes: Counter[int] = Counter()  # by the rule's identity
         self._struck_by_chance = 0
         self._sure = {verb: _rules(faults, verb, by_chance=False) for verb in VERBS}
         self._by_chance = {verb: _rules(faults, verb, by_chance=True) for verb in VERBS}
@@ -107,13 +108,20 @@ class Court:
         return bool(self._faults.latencies or self.troubles.journal.faults)
 
     def strike(self, faults: Faults) -> None:
-        """Let something go wrong at once.
+        """Let something go wrong at once; what happens at a call of the store, at the next ones.
 
         Raises:
-            TypeError: it happens to a store call, and not to a worker or the store.
+            TypeError: a rule with odds.
         """
         for rule in faults.rules:
-            self._strike(rule)
+            if rule.odds is not None:
+                raise TypeError(f"to strike is no matter of chance, found odds={rule.odds}")
+            if rule.verb is None and not isinstance(rule.effect, _OF_CALLS):
+                self._strike(rule)
+                continue
+            own = replace(rule)  # one like it may have struck already
+            for verb in VERBS if rule.verb is None else (rule.verb,):
+                self._sure[verb].append(own)
 
     def adjourn(self) -> None:
         """End what lasts, and let everything pass from now on: the simulation is being left."""
@@ -246,7 +254,7 @@ class Court:
         return None
 
     def _applies(self, rule: Rule, call: StoreCall) -> bool:
-        if rule.times is not None and self._strikes[rule] >= rule.times:
+        if rule.times is not None and self._strikes[id(rule)] >= rule.times:
             return False
         if rule.odds is not None and _deliveries(call) >= _DELIVERIES:
             return False
@@ -304,7 +312,7 @@ class Court:
                 self.troubles.strike(rule.effect, host)
 
     def _count(self, rule: Rule) -> None:
-        self._strikes[rule] += 1
+        self._strikes[id(rule)] += 1
         if rule.odds is not None:
             self._struck_by_chance += 1
         kind = _COUNTED_HERE.get(type(rule.effect))
@@ -324,6 +332,10 @@ _COUNTED_HERE: dict[type, str] = {
     Redeliver: "duplicate",
     Delay: "delay",
 }
+
+
+_OF_CALLS = Fail | LoseReply | Resend | Redeliver | Delay
+"""What happens to a store call, and not to a worker or the store."""
 
 
 def _rules(faults: Faults, verb: Verb, *, by_chance: bool) -> list[Rule]:

@@ -2,167 +2,33 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from datetime import timedelta
+from typing import Any, get_args
 
-from docket_sim.clock.durations import duration_of, instant_of
-from docket_sim.execution import TaskCall
-from docket_sim.simulation.faults.calls import VERBS, StoreCall, Verb
-from docket_sim.task import TaskFunction, name_of
-
-Relative = Literal["heartbeat", "lease"]
-Span = timedelta | str
-"""A duration; `heartbeat` and `lease` stand for a little more than the worker's own."""
-
-Position = Literal["before", "after"]
-_RESTART = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Crash:
-    """The worker's machine loses power; another takes its place after a while, or never."""
-
-    restart_after: timedelta | None = _RESTART
-
-
-@dataclass(frozen=True, slots=True)
-class Fuse:
-    """The worker's machine loses power some steps further on, within what it has claimed."""
-
-    steps: int | None = None
-    restart_after: timedelta | None = _RESTART
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """The call does not reach the store; who asked sees a connection error."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoseReply:
-    """The call is applied, but who asked sees a connection error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resend:
-    """The call is sent, and applied, twice, as by a client whose first reply was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Redeliver:
-    """An attempt that has ended is delivered once more instead of being acknowledged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """The call, or its answer, takes a while."""
-
-    by: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """The worker's machine stands still for a while, or for ever."""
-
-    span: Span | None
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """The worker is cut off from the store for a while, or for ever."""
-
-    span: Span | None
-
-
-@dataclass(frozen=True, slots=True)
-class Skew:
-    """The worker's clock is set."""
-
-    by: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class RestartStore:
-    """The store goes away, for everybody, and comes back with what it was told."""
-
-    span: timedelta
-
-
-Effect = (
-    Crash
-    | Fuse
-    | Fail
-    | LoseReply
-    | Resend
-    | Redeliver
-    | Delay
-    | Pause
-    | Partition
-    | Skew
-    | RestartStore
+from docket_sim.clock.durations import duration_of
+from docket_sim.simulation.faults.calls import VERBS, Verb
+from docket_sim.simulation.faults.effects import (
+    RESTART,
+    Crash,
+    Delay,
+    Effect,
+    Fail,
+    Fuse,
+    LoseReply,
+    Partition,
+    Pause,
+    Position,
+    Redeliver,
+    Relative,
+    Resend,
+    RestartStore,
+    Rule,
+    Scope,
+    Skew,
+    Span,
+    written,
 )
-"""What is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whom a rule concerns; what is `None` does not matter."""
-
-    worker: str | None = None
-    task: str | None = None
-    key: str | None = None
-    attempt: int | None = None
-    since: timedelta | str | datetime | None = None
-    until: timedelta | str | datetime | None = None
-
-    @property
-    def of_calls(self) -> bool:
-        """Whether it matters which calls of tasks a store call is about."""
-        return self.task is not None or self.key is not None or self.attempt is not None
-
-    def covers(self, call: StoreCall, now: datetime, start: datetime) -> bool:
-        """Whether it concerns `call`."""
-        if call.host is None and self.worker != "test":
-            return False
-        if self.worker is not None and self.worker not in {call.lane, call.host and call.host.name}:
-            return False
-        if self.since is not None and now < instant_of(self.since, start):
-            return False
-        if self.until is not None and now >= instant_of(self.until, start):
-            return False
-        if self.key is not None and self.key == call.key:
-            return True
-        return not self.of_calls or any(map(self._names, call.subjects()))
-
-    def _names(self, call: TaskCall) -> bool:
-        return (
-            self.task in {None, call.task}
-            and self.key in {None, call.key}
-            and self.attempt in {None, call.attempt}
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One thing that is done, and when.
-
-    Attributes:
-        effect: what is done.
-        verb: the verb at whose calls it is done, or `None` for any; with `at`, for none.
-        position: before the store has applied the call, or after.
-        scope: whom it concerns.
-        times: how often it is done, or `None` for always.
-        odds: how probable it is at each call that it concerns; `None` when it is certain.
-        at: the instant at which it is done instead.
-    """
-
-    effect: Effect
-    verb: Verb | None = None
-    position: Position = "before"
-    scope: Scope = Scope()
-    times: int | None = 1
-    odds: float | None = None
-    at: timedelta | str | datetime | None = None
+from docket_sim.task import TaskFunction, name_of
 
 
 @dataclass(frozen=True)
@@ -207,6 +73,14 @@ class Faults:
     def __bool__(self) -> bool:
         return bool(self.rules or self.latencies)
 
+    def __repr__(self) -> str:
+        rest = {"latencies": self.latencies or None, "limit": self.limit}
+        words = [f"{name}={value!r}" for name, value in rest.items() if value is not None]
+        terms = [f"Faults.{written(rule)}" for rule in self.rules]
+        if words or not terms:
+            terms.append(f"Faults({', '.join(words)})")
+        return " + ".join(terms)
+
     # What can be done.
 
     @classmethod
@@ -217,7 +91,7 @@ class Faults:
         after: Verb | None = None,
         at: Any = None,
         steps: int | None = None,
-        restart_after: Span | None = _RESTART,
+        restart_after: Span | None = RESTART,
         **scope: Any,
     ) -> "Faults":
         """Cut the power of a worker's machine: its code stops where it stands, for good.

@@ -9,9 +9,7 @@ from docket_sim.clock import VirtualClock
 from docket_sim.clock.durations import duration_of, short
 from docket_sim.errors import StoreUnavailable
 from docket_sim.simulation.faults.calls import StoreCall
-from docket_sim.simulation.faults.hosts import Host, Hosts, Power, Standing, present_skew
-from docket_sim.simulation.faults.journal import Incident, Journal
-from docket_sim.simulation.faults.rules import (
+from docket_sim.simulation.faults.effects import (
     Crash,
     Effect,
     Partition,
@@ -20,6 +18,8 @@ from docket_sim.simulation.faults.rules import (
     Skew,
     Span,
 )
+from docket_sim.simulation.faults.hosts import Host, Hosts, Power, Standing, present_skew
+from docket_sim.simulation.faults.journal import Incident, Journal
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.store import Listener
 

@@ -35,8 +35,8 @@ class Holds:
                 for claim in call.claims:
                     if claim.fence not in lost and self.in_force(claim.call.key, claim.fence):
                         self.by_key[claim.call.key].until = self._end(call)
-            case Settled() if call.given_up:  # it may be taken over now, and is in force till then
-                self.by_key[call.claims[0].call.key].until = self._scene.instant(call.answered_at)
+            case Settled() if call.given_up:  # its lease has ended, but until another takes it over
+                self._expire(call.claims[0], call)  # it is in force, and can be settled after all
             case Settled():
                 self._release(call.claims[0])
             case _:
@@ -48,6 +48,10 @@ class Holds:
             return self._scene.instant(call.answered_at) + (call.lease or timedelta())
         except OverflowError:
             return datetime.max.replace(tzinfo=UTC)
+
+    def _expire(self, claim: Claim, call: StoreCall) -> None:
+        if self.in_force(claim.call.key, claim.fence):
+            self.by_key[claim.call.key].until = self._scene.instant(call.answered_at)
 
     def _release(self, claim: Claim) -> None:
         if self.in_force(claim.call.key, claim.fence):
