@@ -117,6 +117,7 @@ class Driver:
 
     def break_off(self, error: BaseException) -> None:
         """End the verb that is under way, or the next check, with `error`."""
+        self._court.troubles.journal.close()
         if self._drive is not None and not self._drive.stopped:
             self._drive.stop(error)
         else:

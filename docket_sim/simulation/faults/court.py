@@ -120,6 +120,7 @@ class Court:
         self._faults = Faults()
         self._sure = {verb: _rules(self._faults, verb, by_chance=False) for verb in VERBS}
         self._by_chance = self._sure
+        self.troubles.journal.close()
         self.troubles.heal()
 
     # One call.
@@ -130,7 +131,7 @@ class Court:
         Raises:
             StoreUnavailable: what a caller sees when the store does not answer, or seems not to.
         """
-        self.troubles.journal.entries.append(call)
+        self.troubles.journal.add(call)
         for watch in self.asked:
             watch(call)
         answer: T
