@@ -30,7 +30,7 @@ class Holds:
         match call.answer:
             case Claimed(claims=claims):
                 for claim in claims:
-                    self.by_key[claim.call.key] = _Hold(claim.fence, claim.worker, self._end(call))
+                    self.note(claim, call)
             case Renewal(lost=lost):
                 for claim in call.claims:
                     if claim.fence not in lost and self.in_force(claim.call.key, claim.fence):
@@ -41,6 +41,10 @@ class Holds:
                 self._release(call.claims[0])
             case _:
                 pass
+
+    def note(self, claim: Claim, call: StoreCall) -> None:
+        """Take note of a claim that was given as an answer to `call`."""
+        self.by_key[claim.call.key] = _Hold(claim.fence, claim.worker, self._end(call))
 
     def _end(self, call: StoreCall) -> datetime:
         """When what is claimed or renewed by `call` may be taken over."""
@@ -105,7 +109,9 @@ class OneAtATime(Invariant):
                         f"{claim.call.key!r} was claimed by {claim.worker}; {hold.worker} holds "
                         f"it for {hold.until - now} more"
                     )
-        self._holds.after(call)
+                self._holds.note(claim, call)  # one answer may give out a key twice
+        else:
+            self._holds.after(call)
 
 
 class Fenced(Invariant):
