@@ -247,9 +247,21 @@ class CleanEnd(Invariant):
     id: ClassVar[str] = "clean-end"
     sentence: ClassVar[str] = "nothing is left leased or blocked when all has ended"
 
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._settled: set[int] = set()
+
+    def after(self, call: StoreCall) -> None:
+        if call.verb == "settle" and not call.given_up:
+            self._settled.add(call.claims[0].fence)
+
     def idle(self) -> None:
         memory = self.scene.memory
-        left = [] if memory is None else memory.left_behind()
+        if memory is None:
+            return
+        # One whose worker has died may still be leased; one that was settled may not.
+        over = [key for fence, key in memory.leased().items() if fence in self._settled]
+        left = list(dict.fromkeys([*memory.left_behind(), *over]))
         if left:
             raise self.broken(f"{', '.join(map(short_key, left))} still held by somebody")
 
