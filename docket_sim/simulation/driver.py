@@ -55,6 +55,7 @@ class Driver:
         self._court.after.append(self._applied)
         self._court.troubles.changed = self._straggler_moved
         self._court.troubles.lost = self._machine_lost
+        self._court.broken = self.break_off
         self._timeline = timeline
         self.failures = failures
         self._drive: Drive | None = None

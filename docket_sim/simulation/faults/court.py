@@ -54,6 +54,7 @@ class Court:
         redelivers: gives up a claim, so that the store delivers its call once more.
         asked, before, after: told of every call: when it is made; right before it is applied, where
             that is known; and once it is applied.
+        broken: told of an assertion of the store's that failed: its worker would log it and go on.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Court:
         self.asked: list[Callable[[StoreCall], None]] = []
         self.before: list[Callable[[StoreCall], None]] = []
         self.after: list[Callable[[StoreCall], None]] = []
+        self.broken: Callable[[AssertionError], object] = _nothing
         self._clock = clock
         self._faults = faults
         self._loop: VirtualLoop | None = None
@@ -201,7 +203,11 @@ class Court:
         """Let the store apply a call, and tell who watches."""
         for watch in self.before:
             watch(call)
-        call.answer = answer = await send(self._clock.true_now())
+        try:
+            call.answer = answer = await send(self._clock.true_now())
+        except AssertionError as error:
+            self.broken(error)
+            raise
         call.answered_at = self._clock.microseconds
         for watch in self.after:
             watch(call)
@@ -367,3 +373,7 @@ def note_lease(troubles: Troubles, lease: timedelta) -> None:
     """Take note of how long workers claim for; other claims only ask."""
     if lease:
         troubles.lease = lease
+
+
+def _nothing(_: object) -> None:
+    """Nobody is to be told."""
