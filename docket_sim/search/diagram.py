@@ -54,7 +54,8 @@ class Diagram:
         """
         self._timeline = timeline
         self._lanes: dict[str, str] = {}
-        self.rows = [row for entry in journal.entries for row in self._rows(entry)]
+        rows = [row for entry in journal.entries for row in self._rows(entry)]
+        self.rows = sorted(rows, key=lambda row: row.at)  # calls may be applied in another order
 
     def __len__(self) -> int:
         return len(self.rows)
