@@ -26,6 +26,7 @@ from docket_sim.simulation.faults.rules import (
     Faults,
     Fuse,
     LoseReply,
+    Partition,
     Pause,
     Position,
     Redeliver,
@@ -255,11 +256,15 @@ class Court:
     def _applies(self, rule: Rule, call: StoreCall) -> bool:
         if rule.times is not None and self._strikes[rule] >= rule.times:
             return False
-        if rule.odds is not None and _deliveries(call) >= _DELIVERIES:
+        if rule.odds is not None and (_deliveries(call) >= _DELIVERIES or self._lasts(rule, call)):
             return False
         if call.idle and isinstance(rule.effect, Fuse):
             return False  # there is nothing to burn in
         return rule.scope.covers(call, self._clock.true_now(), self._clock.start)
+
+    def _lasts(self, rule: Rule, call: StoreCall) -> bool:
+        """Whether `call` is refused already: who asks often would never be let through again."""
+        return isinstance(rule.effect, Partition | RestartStore) and self.troubles.refuses(call)
 
     # What is done.
 
