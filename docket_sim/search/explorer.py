@@ -10,6 +10,7 @@ from docket_sim.clock import SystemClock
 from docket_sim.search.garbage import Garbage
 from docket_sim.search.shrink import Shrinker
 from docket_sim.search.sources import (
+    later_steps,
     portfolio,
     single_deviations,
     slow_calls,
@@ -131,6 +132,7 @@ class Explorer:
         self._shrinking_runs = shrinking_runs
         self._progress = progress
         self._first: Trial | None = None
+        self._last: Trial | None = None
 
     def explore(self) -> Exploration:
         """Make runs until one fails or the budget is spent."""
@@ -142,6 +144,7 @@ class Explorer:
                 trial = self._attempt(Choices(source))
                 garbage.after_run()
                 self._first = self._first or trial
+                self._last = trial
                 seen.add(trial)
                 seen.seconds = (clock.now() - began).total_seconds()
                 if self._progress is not None:
@@ -158,12 +161,18 @@ class Explorer:
         assert self._first is not None
         choices = self._first.choices
         if self._skip == 0:
-            single = chain(
-                single_deviations(choices.tape, choices.dull),
-                slow_calls(choices.tape),
-            )
-            yield from islice(single, int(self._budget.runs * _SINGLE_SHARE))
+            yield from islice(self._single(choices), int(self._budget.runs * _SINGLE_SHARE))
         yield from islice(portfolio(self._seed, len(choices.tape)), self._skip, None)
+
+    def _single(self, default: Choices) -> Iterator[Source]:
+        """Single faults, those that strike at a later step of the code, and single slow calls."""
+        made: list[Choices] = []
+        for source in single_deviations(default.tape, default.dull):
+            yield source
+            assert self._last is not None
+            made.append(self._last.choices)
+        yield from chain.from_iterable(map(later_steps, made))
+        yield from slow_calls(default.tape)
 
     def _shrunk(self, found: Trial, run: int) -> Found:
         shrinker = Shrinker(found, self._attempt, limit=self._shrinking_runs)

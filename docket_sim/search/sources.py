@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count, cycle
 
 from docket_sim.entropy import Dice
-from docket_sim.simulation.choices import Choice, Replay, Site, Source
+from docket_sim.simulation.choices import Choice, Choices, Replay, Site, Source
 
 _STICKY = 0.75
 _DEPTHS = (2, 3, 5)
@@ -111,6 +111,18 @@ def single_deviations(tape: Sequence[Choice], dull: set[Site]) -> Iterator[Repla
         for choice in rare:
             if value < choice.options:
                 yield Replay({choice.site: value})
+
+
+def later_steps(choices: Choices) -> Iterator[Replay]:
+    """If a machine lost power within what it has claimed, each run in which it does so later.
+
+    Args:
+        choices: those of a run with one fault.
+    """
+    for choice in choices.tape:
+        if choice.label.endswith(": steps"):
+            for value in range(1, choice.options):
+                yield Replay({**choices.deviations, choice.site: value})
 
 
 def slow_calls(tape: Sequence[Choice]) -> Iterator[Replay]:
