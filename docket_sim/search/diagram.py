@@ -132,7 +132,7 @@ class Diagram:
 
 
 def _folded(rows: Sequence[Row]) -> list[Row]:
-    """The rows, but one for all calls that a worker repeats in vain before anything else it does."""
+    """The rows, but one for all calls that a worker repeats in vain before it does another."""
     folded: list[Row] = []
     since: dict[str, dict[str, int]] = {}  # by lane, what was said since, and where it stands
     times: Counter[int] = Counter()
