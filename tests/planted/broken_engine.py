@@ -259,7 +259,7 @@ BUGS = (
         says="it has run 2 times",
         shows="never arrived",
         faults=Faults.fail(times=None, odds=0.05),
-        runs=30,
+        runs=10,
     ),
     engine(
         "claim or wait",
@@ -279,7 +279,7 @@ BUGS = (
         says="StoreUnavailable",
         shows="cut off",
         faults=Faults.partition(times=None, odds=0.05, for_="10s"),
-        runs=30,
+        runs=6,
     ),
     engine(
         "no sleep",
@@ -298,7 +298,7 @@ BUGS = (
         says="Deadlock",
         faults="none",
         workers=1,
-        runs=300,
+        runs=21,
     ),
     engine(
         "no renewal",
@@ -307,7 +307,7 @@ BUGS = (
         partial(patch.object, Leases, "_tick", never_tick),
         says="it has run 2 times",
         faults="none",
-        runs=10,
+        runs=18,
     ),
     engine(
         "one attempt too many",

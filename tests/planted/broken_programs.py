@@ -325,7 +325,7 @@ BUGS = (
         depositing(deposit_at_once),
         says="the balance is 1",
         faults="none",
-        runs=60,
+        runs=84,
     ),
     program(
         "charged again",
@@ -334,7 +334,7 @@ BUGS = (
         selling(charged_once, charge_by_number),
         says="charged 2 times",
         shows="power cut",
-        runs=30,
+        runs=10,
     ),
     program(
         "ordered again",
@@ -344,7 +344,7 @@ BUGS = (
         says="charged 2 times",
         shows="answer lost",
         faults=Faults.lose_reply(times=None, odds=0.05),
-        runs=30,
+        runs=10,
     ),
     program(
         "mailed, then written",
@@ -353,7 +353,7 @@ BUGS = (
         selling(mailed_once, mail_by_number),
         says="2 mails",
         shows="power cut",
-        runs=300,
+        runs=63,
     ),
     program(
         "cached, then committed",
@@ -362,7 +362,7 @@ BUGS = (
         selling(committed, commit_then_cache),
         says="never committed",
         shows="power cut",
-        runs=300,
+        runs=63,
     ),
     program(
         "committed after the end",
@@ -371,7 +371,7 @@ BUGS = (
         selling(committed, commit_and_wait),
         says="never committed",
         shows="power cut",
-        runs=100,
+        runs=15,
     ),
     program(
         "alone in the file",
@@ -380,7 +380,7 @@ BUGS = (
         selling(one_after_the_other, write_while_last),
         says="the file's lines",
         shows="stands still",
-        runs=300,
+        runs=81,
     ),
     program(
         "cut off, and still writing",
@@ -390,7 +390,7 @@ BUGS = (
         says="the file's lines",
         shows="cut off",
         faults=Faults.partition(times=None, odds=0.05, for_="1h"),
-        runs=60,
+        runs=10,
     ),
     program(
         "unlocked finally",
@@ -399,7 +399,7 @@ BUGS = (
         selling(unlocked, unlock_by_owner),
         says="locked",
         shows="power cut",
-        runs=60,
+        runs=10,
     ),
     program(
         "locked by the clock",
@@ -410,7 +410,7 @@ BUGS = (
         shows="clock set",
         faults=Faults.skew(by="5s", times=None, odds=0.05),
         world={"concurrency": 1},
-        runs=60,
+        runs=10,
     ),
     program(
         "counted again",
@@ -420,7 +420,7 @@ BUGS = (
         says="counted 2 times",
         shows="not acknowledged",
         faults=Faults.duplicate(times=None, odds=0.1),
-        runs=10,
+        runs=6,
     ),
     program(
         "tried thrice",
@@ -430,7 +430,7 @@ BUGS = (
         says="counted 0 times",
         shows="away",
         faults=Faults.restart_store(for_="1s", times=None, odds=0.05),
-        runs=30,
+        runs=10,
     ),
     program(
         "not tried again",
@@ -439,7 +439,7 @@ BUGS = (
         selling(counted_once, try_until_it_works),
         says="counted 0 times",
         shows="never arrived",
-        runs=60,
+        runs=54,
     ),
     program(
         "cancelled in time",
@@ -449,6 +449,6 @@ BUGS = (
         says="reminded of what is paid",
         shows="late",
         faults=Faults.delay("cancel", by="10s", times=None, odds=0.1),
-        runs=10,
+        runs=6,
     ),
 )

@@ -8,7 +8,8 @@ the engine and in programs that use it; the tables are in `broken_store`, `broke
         explore(bug.scenario, runs=bug.runs, faults=bug.faults, workers=bug.workers)
 
 A bug that needs no fault is found in the first runs. `Bug.runs` is about three times the run that
-finds it, and each twin survives ten times as many, up to a bound that keeps this directory short.
+finds it. Each twin survives ten times as many, but no more than `TWINS_RUNS`, so that this
+directory takes less than a minute.
 """
 
 import re
@@ -24,7 +25,7 @@ from planted.bug import Bug
 
 BUGS = (*broken_store.BUGS, *broken_engine.BUGS, *broken_programs.BUGS)
 MOST_EVENTS = 15
-TWINS_RUNS = 200
+TWINS_RUNS = 300
 
 SHOWN = {
     "crash_worker": "power cut",
