@@ -155,6 +155,7 @@ class History:
         self._taken = 0
         self._current: dict[tuple[str, int], Run] = {}
         self._newest: dict[str, Run] = {}
+        self._untold: dict[tuple[str, int], Run] = {}
         self._of_key: dict[str, list[Run]] = {}
         self._children: dict[int, list[Run | Drop]] = {}
 
@@ -208,21 +209,30 @@ class History:
                 self._children.setdefault(id(parent), []).append(drop)
             return
         run = self._current.get((call.key, call.generation))
+        if run is None and isinstance(event, Started):
+            # Who added it has had no answer yet, and may never have one.
+            run = self._untold[call.key, call.generation] = self._begin(call, event.at, None)
         if run is not None:
             self._go_on(run, event)
 
     def _schedule(self, event: Scheduled) -> None:
         call = event.call
+        run = self._untold.pop((call.key, call.generation), None)
+        if run is not None:
+            run.source = event.source
+            return
         before = self._newest.get(call.key)
         if before is not None and before.status == "waiting":
             self._end(before, "replaced", event.at)
+        self._begin(call, event.at, event.source)
+
+    def _begin(self, call: TaskCall, at: datetime, source: Source | None) -> Run:
         parent = self._run_of(call.cause)
-        run = Run(
-            call, call.when, call.when, event.at, call.cause, event.source, self._taken, parent
-        )
+        run = Run(call, call.when, call.when, at, call.cause, source, self._taken, parent)
         self._open(run)
         if parent is not None:
             self._children.setdefault(id(parent), []).append(run)
+        return run
 
     def _open(self, run: Run) -> None:
         self.runs.append(run)

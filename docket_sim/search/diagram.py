@@ -1,7 +1,8 @@
 """A run as a sequence diagram in text: a lane for each worker, one for the store, time downward."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ class Row:
         said: what it says there.
         store: what it says in the store's lane, "" for nothing.
         arrow: whether an arrow leads from the one to the other.
+        failed: whether it is a call that may be made again and again until it does not fail.
     """
 
     at: int
@@ -37,6 +39,7 @@ class Row:
     said: str
     store: str = ""
     arrow: Literal["", "to"] = ""
+    failed: bool = False
 
 
 class Diagram:
@@ -54,7 +57,9 @@ class Diagram:
         """
         self._timeline = timeline
         self._lanes: dict[str, str] = {}
-        self.rows = [row for entry in journal.entries for row in self._rows(entry)]
+        rows = [row for entry in journal.entries for row in self._rows(entry)]
+        rows.sort(key=lambda row: row.at)  # calls may be applied in another order
+        self.rows = _folded(rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,7 +99,7 @@ class Diagram:
         if call.fate:
             said, _ = told or (call.verb, "")
             fate = "; ".join(call.fate)
-            yield Row(call.at, call.lane, f"✗ {said}: {fate}", _answer(call), "")
+            yield Row(call.at, call.lane, f"✗ {said}: {fate}", _answer(call), failed=True)
         elif told is not None:
             said, answered = told
             yield Row(self._answered(call), call.lane, said, answered, "to")
@@ -124,6 +129,26 @@ class Diagram:
             widths[row.lane] = max(widths[row.lane], len(row.said))
             widths[_STORE] = max(widths[_STORE], len(row.store))
         return {lane: min(width, 60) + _GAP + 2 for lane, width in widths.items()}
+
+
+def _folded(rows: Sequence[Row]) -> list[Row]:
+    """The rows, but one for all calls that a worker repeats in vain before it does another."""
+    folded: list[Row] = []
+    since: dict[str, dict[str, int]] = {}  # by lane, what was said since, and where it stands
+    times: Counter[int] = Counter()
+    for row in rows:
+        before = since.setdefault(row.lane, {})
+        if not row.failed:
+            before.clear()
+        elif row.said in before:
+            times[before[row.said]] += 1
+            continue
+        else:
+            before[row.said] = len(folded)
+        folded.append(row)
+    for place, more in times.items():
+        folded[place] = replace(folded[place], said=f"{folded[place].said}, {more + 1} times")
+    return folded
 
 
 def _drawn(row: Row, lanes: Sequence[str], widths: dict[str, int]) -> str:

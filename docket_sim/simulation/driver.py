@@ -55,6 +55,7 @@ class Driver:
         self._court.after.append(self._applied)
         self._court.troubles.changed = self._straggler_moved
         self._court.troubles.lost = self._machine_lost
+        self._court.broken = self.break_off
         self._timeline = timeline
         self.failures = failures
         self._drive: Drive | None = None
@@ -117,6 +118,7 @@ class Driver:
 
     def break_off(self, error: BaseException) -> None:
         """End the verb that is under way, or the next check, with `error`."""
+        self._court.troubles.journal.close()
         if self._drive is not None and not self._drive.stopped:
             self._drive.stop(error)
         else:

@@ -152,6 +152,11 @@ class Ledger:
         unended = {ExecutionState.RUNNING, ExecutionState.BLOCKED}
         return [key for key, entry in self._entries.items() if entry.state in unended]
 
+    def leased(self) -> dict[int, str]:
+        """The keys that somebody holds, by the fence of the claim."""
+        leases = ((entry.lease, key) for key, entry in self._entries.items())
+        return {lease.fence: key for lease, key in leases if lease is not None}
+
     def inconsistencies(self) -> list[str]:
         """Where the indexes do not agree with the entries, in words; nothing ever should be."""
         found = [

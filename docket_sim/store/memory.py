@@ -61,6 +61,11 @@ class MemoryStore:
         with self._lock:
             return self._ledger.left_behind()
 
+    def leased(self) -> dict[int, str]:
+        """The keys that somebody holds, by the fence of the claim."""
+        with self._lock:
+            return self._ledger.leased()
+
     def inconsistencies(self) -> list[str]:
         """Where the indexes do not agree with what is kept, in words; nothing ever should be."""
         with self._lock:

@@ -25,6 +25,7 @@ from docket_sim.simulation.faults.effects import (
     Fail,
     Fuse,
     LoseReply,
+    Partition,
     Pause,
     Position,
     Redeliver,
@@ -42,7 +43,6 @@ T = TypeVar("T")
 Send = Callable[[datetime], Awaitable[Any]]
 """Sends a call to the store, with the store's time."""
 
-_FUSE_STEPS = 40
 _DELIVERIES = 3  # lost by chance: a few more, and a call would count as poison
 
 
@@ -55,6 +55,7 @@ class Court:
         redelivers: gives up a claim, so that the store delivers its call once more.
         asked, before, after: told of every call: when it is made; right before it is applied, where
             that is known; and once it is applied.
+        broken: told of an assertion of the store's that failed: its worker would log it and go on.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Court:
         self.asked: list[Callable[[StoreCall], None]] = []
         self.before: list[Callable[[StoreCall], None]] = []
         self.after: list[Callable[[StoreCall], None]] = []
+        self.broken: Callable[[AssertionError], object] = _nothing
         self._clock = clock
         self._faults = faults
         self._loop: VirtualLoop | None = None
@@ -128,6 +130,7 @@ class Court:
         self._faults = Faults()
         self._sure = {verb: _rules(self._faults, verb, by_chance=False) for verb in VERBS}
         self._by_chance = self._sure
+        self.troubles.journal.close()
         self.troubles.heal()
 
     # One call.
@@ -138,7 +141,7 @@ class Court:
         Raises:
             StoreUnavailable: what a caller sees when the store does not answer, or seems not to.
         """
-        self.troubles.journal.entries.append(call)
+        self.troubles.journal.add(call)
         for watch in self.asked:
             watch(call)
         answer: T
@@ -208,7 +211,11 @@ class Court:
         """Let the store apply a call, and tell who watches."""
         for watch in self.before:
             watch(call)
-        call.answer = answer = await send(self._clock.true_now())
+        try:
+            call.answer = answer = await send(self._clock.true_now())
+        except AssertionError as error:
+            self.broken(error)
+            raise
         call.answered_at = self._clock.microseconds
         for watch in self.after:
             watch(call)
@@ -256,11 +263,15 @@ class Court:
     def _applies(self, rule: Rule, call: StoreCall) -> bool:
         if rule.times is not None and self._strikes[id(rule)] >= rule.times:
             return False
-        if rule.odds is not None and _deliveries(call) >= _DELIVERIES:
+        if rule.odds is not None and (_deliveries(call) >= _DELIVERIES or self._lasts(rule, call)):
             return False
         if call.idle and isinstance(rule.effect, Fuse):
             return False  # there is nothing to burn in
         return rule.scope.covers(call, self._clock.true_now(), self._clock.start)
+
+    def _lasts(self, rule: Rule, call: StoreCall) -> bool:
+        """Whether `call` is refused already: who asks often would never be let through again."""
+        return isinstance(rule.effect, Partition | RestartStore) and self.troubles.refuses(call)
 
     # What is done.
 
@@ -296,11 +307,8 @@ class Court:
 
     def _light(self, fuse: Fuse, call: StoreCall) -> None:
         assert call.host is not None
-        steps = fuse.steps
-        if steps is None:
-            steps = self.choices.draw(f"{call.lane}: steps", _FUSE_STEPS)
         self.troubles.expect_cut(call.host, fuse.restart_after)
-        call.host.light_fuse(steps)
+        call.host.light_fuse(fuse.steps)
 
     def _strike(self, rule: Rule) -> None:
         """Do what is to be done at this instant."""
@@ -378,3 +386,7 @@ def note_lease(troubles: Troubles, lease: timedelta) -> None:
     """Take note of how long workers claim for; other claims only ask."""
     if lease:
         troubles.lease = lease
+
+
+def _nothing(_: object) -> None:
+    """Nobody is to be told."""

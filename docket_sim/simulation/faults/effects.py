@@ -28,7 +28,7 @@ class Crash:
 class Fuse:
     """The worker's machine loses power some steps further on, within what it has claimed."""
 
-    steps: int | None = None
+    steps: int
     restart_after: timedelta | None = RESTART
 
 

@@ -139,6 +139,7 @@ class Hosts:
         self.all: list[Host] = []
         self._cut = cut
         self._unusual: dict[Host, None] = {}
+        self._dead: list[VirtualTask] = []  # kept, lest Python complains of tasks that never end
         self._loop: VirtualLoop | None = None
 
     def use(self, loop: VirtualLoop) -> None:
@@ -167,6 +168,7 @@ class Hosts:
         """Let a machine lose power, now."""
         if host.power is not Power.CUT:
             standing = self._standing(host)
+            self._dead += self.tasks(host)
             host.lose_power()
             self._cut(host, why, standing)
 
@@ -199,12 +201,12 @@ class Hosts:
         To drop a suspended coroutine, Python has to unwind it, so its `finally` blocks run here, as
         far as they do not wait. Nothing can come of it: everything is closed.
         """
-        dead = [host for host in self.all if host.power is Power.CUT]
-        for task in (task for host in dead for task in self.tasks(host)):
+        for task in self._dead:
             task.forget()
             with contextlib.suppress(BaseException):
                 coroutine: Any = task.get_coro()
                 coroutine.close()
+        self._dead.clear()
 
     def _standing(self, host: Host) -> list[Standing]:
         return [

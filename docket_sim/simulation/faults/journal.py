@@ -39,14 +39,24 @@ class Journal:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.faults: Counter[str] = Counter()
+        self._closed = False
 
     def notify(self, event: Event) -> None:
         """Note that an attempt began; the rest, store calls tell."""
         if isinstance(event, Started):
-            self.entries.append(event)
+            self.add(event)
+
+    def add(self, entry: Entry) -> None:
+        """Note something that happened, unless all that matters has."""
+        if not self._closed:
+            self.entries.append(entry)
+
+    def close(self) -> None:
+        """Note nothing more: the run is broken, or over, and what follows explains nothing."""
+        self._closed = True
 
     def note(self, incident: Incident, kind: str | None = None) -> None:
         """Note what was done, and count it under its kind if it is a fault."""
-        self.entries.append(incident)
+        self.add(incident)
         if kind is not None:
             self.faults[kind] += 1

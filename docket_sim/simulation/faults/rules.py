@@ -30,6 +30,8 @@ from docket_sim.simulation.faults.effects import (
 )
 from docket_sim.task import TaskFunction, name_of
 
+_STEPS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32)
+
 
 @dataclass(frozen=True)
 class Faults:
@@ -255,7 +257,7 @@ class Faults:
         rules = [
             Rule(Crash(), None, "before", times=None, odds=odds),
             Rule(Crash(), None, "after", times=None, odds=odds),
-            Rule(Fuse(), "claim", "after", times=None, odds=odds),
+            *_fuses(odds),
             Rule(LoseReply(), None, "after", times=None, odds=odds),
             Rule(Fail(), None, "before", times=None, odds=odds),
             Rule(Redeliver(), "settle", "before", times=None, odds=odds),
@@ -351,6 +353,12 @@ def _scoped(given: dict[str, Any]) -> dict[str, Any]:
             f"unknown keywords {', '.join(sorted(unknown))}; expected some of {expected}"
         )
     return {"scope": Scope(**rest), **taken}
+
+
+def _fuses(odds: float) -> list[Rule]:
+    """Power cuts within what was claimed: a rule for each step, so that a search tries them all."""
+    each = odds / len(_STEPS)
+    return [Rule(Fuse(steps), "claim", "after", times=None, odds=each) for steps in _STEPS]
 
 
 def _span(span: Span) -> Span:

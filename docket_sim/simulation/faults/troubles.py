@@ -120,14 +120,19 @@ class Troubles:
             StoreUnavailable: it cannot.
         """
         host = call.host
-        if host is None:
+        if host is None or not self.refuses(call):
             return
-        if self._clock.microseconds < self._away_until:
-            call.fate.append("the store is away")
-            raise StoreUnavailable("the store is away: a fault of the simulation")
         if self._is_cut_off(host):
             call.fate.append("cut off")
             raise StoreUnavailable(f"{host.name} is cut off: a fault of the simulation")
+        call.fate.append("the store is away")
+        raise StoreUnavailable("the store is away: a fault of the simulation")
+
+    def refuses(self, call: StoreCall) -> bool:
+        """Whether a call cannot reach the store now."""
+        host = call.host
+        away = self._clock.microseconds < self._away_until
+        return host is not None and (away or self._is_cut_off(host))
 
     # What is done.
 

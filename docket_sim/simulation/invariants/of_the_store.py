@@ -30,7 +30,7 @@ class Holds:
         match call.answer:
             case Claimed(claims=claims):
                 for claim in claims:
-                    self.by_key[claim.call.key] = _Hold(claim.fence, claim.worker, self._end(call))
+                    self.note(claim, call)
             case Renewal(lost=lost):
                 for claim in call.claims:
                     if claim.fence not in lost and self.in_force(claim.call.key, claim.fence):
@@ -41,6 +41,10 @@ class Holds:
                 self._release(call.claims[0])
             case _:
                 pass
+
+    def note(self, claim: Claim, call: StoreCall) -> None:
+        """Take note of a claim that was given as an answer to `call`."""
+        self.by_key[claim.call.key] = _Hold(claim.fence, claim.worker, self._end(call))
 
     def _end(self, call: StoreCall) -> datetime:
         """When what is claimed or renewed by `call` may be taken over."""
@@ -102,14 +106,16 @@ class OneAtATime(Invariant):
             now = self.scene.instant(call.answered_at)
             for claim in call.answer.claims:
                 hold = self._holds.by_key.get(claim.call.key)
-                if hold is None or hold.fence in self._unanswered:
-                    continue  # on a server, it may be settled already: answers have no order
-                if hold.until > now:
+                # On a server, it may be settled already: answers have no order.
+                settled = hold is None or hold.fence in self._unanswered
+                if hold is not None and not settled and hold.until > now:
                     raise self.broken(
                         f"{claim.call.key!r} was claimed by {claim.worker}; {hold.worker} holds "
                         f"it for {hold.until - now} more"
                     )
-        self._holds.after(call)
+                self._holds.note(claim, call)  # one answer may give out a key twice
+        else:
+            self._holds.after(call)
 
 
 class Fenced(Invariant):
@@ -245,9 +251,21 @@ class CleanEnd(Invariant):
     id: ClassVar[str] = "clean-end"
     sentence: ClassVar[str] = "nothing is left leased or blocked when all has ended"
 
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._settled: set[int] = set()
+
+    def after(self, call: StoreCall) -> None:
+        if call.verb == "settle" and not call.given_up:
+            self._settled.add(call.claims[0].fence)
+
     def idle(self) -> None:
         memory = self.scene.memory
-        left = [] if memory is None else memory.left_behind()
+        if memory is None:
+            return
+        # One whose worker has died may still be leased; one that was settled may not.
+        over = [key for fence, key in memory.leased().items() if fence in self._settled]
+        left = list(dict.fromkeys([*memory.left_behind(), *over]))
         if left:
             raise self.broken(f"{', '.join(map(short_key, left))} still held by somebody")
 
