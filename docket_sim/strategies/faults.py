@@ -59,8 +59,8 @@ def fault_plans(
 
     Args:
         min_size: how many things go wrong, at least.
-        max_size: how many at most; each call still ends well with up to 4 crashes, beyond
-            that it may count as poison.
+        max_size: how many at most; an attempt that is delivered 6 times without an answer counts
+            as poison, which 4 faults do not lead to.
         kinds: what may, the simplest first.
         workers: how many workers there are, or the names of those that something may happen to.
         span: when the last of the faults that go by the clock may happen, since the start.

@@ -116,10 +116,6 @@ def test_a_task_that_is_not_idempotent_is_found_and_its_twin_is_not():
     property_of_its_twin()
 
 
-async def add_up(amount: int, balance: list = Depends(get_ledger)) -> None:
-    balance[0] += amount
-
-
 def test_a_failure_that_needs_another_order_is_shrunk_after_the_workload():
     """Hypothesis reduces the amounts to the simplest; the order of events is reduced by itself."""
 
