@@ -82,6 +82,12 @@ def test_the_examples_own_property_tests_pass():
     assert "3 passed" in report
 
 
+def test_the_example_of_a_double_charge_finds_it_and_mends_it():
+    """`examples/test_double_charge.py` is how a user searches, by a function and by a marker."""
+    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_double_charge.py")
+    assert "3 passed" in report
+
+
 def test_the_example_of_a_retry_storm_finds_one():
     """`examples/test_retry_storm.py` counts attempts in any minute."""
     report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_retry_storm.py")
@@ -100,6 +106,7 @@ def test_no_example_is_forgotten():
     assert names == {
         *PRINTED,
         "story",
+        "test_double_charge",
         "test_retry_policy",
         "test_retry_storm",
         "test_shop",

@@ -3,15 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from docket_sim.clock.durations import short
 from docket_sim.entropy import short_key
-from docket_sim.events import Started
 from docket_sim.execution import Finish, Reschedule, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall
-from docket_sim.simulation.faults.journal import Entry, Incident, Journal
+from docket_sim.simulation.faults.journal import Began, Entry, Incident, Journal
 from docket_sim.simulation.timeline import Timeline, shortened
 from docket_sim.store import Claimed, Settled
 
@@ -84,11 +83,12 @@ class Diagram:
         match entry:
             case Incident(at=at, lane=lane, what=what, fault=fault):
                 yield Row(at, lane, f"✗ {what}" if fault else what)
-            case Started(call=call):
-                lane = self._lanes.get(entry.worker, entry.worker)
-                again = f", delivery {entry.delivery}" if entry.delivery > 1 else ""
+            case Began(at=at, event=event):
+                call = event.call
+                lane = self._lanes.get(event.worker, event.worker)
+                again = f", delivery {event.delivery}" if event.delivery > 1 else ""
                 attempt = f", attempt {call.attempt}" if call.attempt > 1 else ""
-                yield Row(self._at(entry.at), lane, f"{self._named(call)} runs{attempt}{again}")
+                yield Row(at, lane, f"{self._named(call)} runs{attempt}{again}")
             case StoreCall():
                 if entry.host is not None:
                     self._lanes[entry.host.name] = entry.host.lane
@@ -109,9 +109,6 @@ class Diagram:
 
     def _named(self, call: TaskCall) -> str:
         return shortened(self._timeline.describe(call))
-
-    def _at(self, when: datetime) -> int:
-        return (when - self._timeline.start) // timedelta(microseconds=1)
 
     # From rows to text.
 

@@ -36,7 +36,8 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
     replay: str | None = None,
     keep: str | Path | None = None,
     progress: Progress | None = None,
-    determinism: bool = True,
+    determinism: bool | None = None,
+    depth: int | None = None,
     **world: Any,
 ) -> Exploration:
     """Run `scenario` many times, with other interleavings and faults each time.
@@ -67,7 +68,11 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
             next search; it can be committed as a regression test.
         progress: is told after each run how the search goes.
         determinism: whether the first run is made twice, to see that the same choices lead to the
-            same run; see `check_determinism`.
+            same run; see `check_determinism`. By default it is in memory only: what a server does
+            at one instant has no order, so that a run on one cannot always be made again.
+        depth: for small scopes: instead of leaving anything to chance, make every run that differs
+            from the default one in up to so many choices, those left out that lead nowhere new.
+            `exhausted` in what is returned tells whether the budget was enough for that.
         **world: further keywords of `simulate`.
 
     Returns:
@@ -86,8 +91,11 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
     kept = None if keep is None else Path(keep)
     if kept is not None and kept.exists():
         search.replayed(kept_token(kept))
+    if determinism is None:
+        determinism = world.get("store", "memory") == "memory"
     attempt = TwiceAtFirst(search.attempt, scenario) if determinism else search.attempt
-    explorer = Explorer(attempt, budget=Budget(runs, seconds), seed=seed, progress=progress)
+    budget = Budget(runs, seconds)
+    explorer = Explorer(attempt, budget=budget, seed=seed, depth=depth, progress=progress)
     with silenced():
         exploration = explorer.explore()
     if exploration.found is not None:

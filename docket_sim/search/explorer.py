@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Protocol
 
 from docket_sim.clock import SystemClock
+from docket_sim.search.exhaustive import combinations
 from docket_sim.search.garbage import Garbage
 from docket_sim.search.shrink import Shrinker
 from docket_sim.search.sources import later_runs
@@ -70,6 +71,7 @@ class Exploration:
         coverage: which tasks were seen to do what.
         seconds: how long it took.
         found: the failure, or `None`.
+        exhausted: whether nothing was left to be searched.
     """
 
     runs: int = 0
@@ -77,6 +79,7 @@ class Exploration:
     coverage: Coverage = field(default_factory=Coverage)
     seconds: float = 0.0
     found: Found | None = None
+    exhausted: bool = False
     timelines: set[bytes] = field(default_factory=set[bytes], repr=False)
 
     @property
@@ -119,6 +122,7 @@ class Explorer:
         *,
         budget: Budget,
         seed: int = 0,
+        depth: int | None = None,
         shrinking_runs: int = SHRINKING_RUNS,
         progress: Progress | None = None,
     ) -> None:
@@ -127,6 +131,7 @@ class Explorer:
             attempt: makes one run.
             budget: when to give up.
             seed: what chance draws from.
+            depth: to make every combination of up to so many deviations, and leave none to chance.
             shrinking_runs: how many runs the shrinker may make.
             progress: is told after each run.
         """
@@ -135,7 +140,9 @@ class Explorer:
         self._seed = seed
         self._shrinking_runs = shrinking_runs
         self._progress = progress
+        self._depth = depth
         self._first: Trial | None = None
+        self._last: Trial | None = None
 
     def explore(self) -> Exploration:
         """Make runs until one fails or the budget is spent."""
@@ -147,6 +154,7 @@ class Explorer:
                 trial = self._attempt(Choices(source))
                 garbage.after_run()
                 self._first = self._first or trial
+                self._last = trial
                 seen.add(trial)
                 seen.seconds = (clock.now() - began).total_seconds()
                 if self._progress is not None:
@@ -155,14 +163,23 @@ class Explorer:
                     seen.found = self._shrunk(trial, seen.runs)
                 if seen.found is not None or self._budget.spent(seen.seconds):
                     break
+            else:
+                seen.exhausted = seen.runs < self._budget.runs
         return seen
 
     def _sources(self) -> Iterator[Source]:
         """The default order; single faults; single slow calls; then all kinds of chance."""
         yield Defaults()
         assert self._first is not None
+        if self._depth is not None:
+            yield from combinations(self._first, self._made_last, self._depth)
+            return
         single = single_share(self._budget.runs)
         yield from later_runs(self._first.choices, seed=self._seed, single=single)
+
+    def _made_last(self) -> Trial:
+        assert self._last is not None
+        return self._last
 
     def _shrunk(self, found: Trial, run: int) -> Found:
         shrinker = Shrinker(found, self._attempt, limit=self._shrinking_runs)

@@ -7,7 +7,6 @@ from docket_sim import (
     CurrentDocket,
     Depends,
     Docket,
-    ExecutionState,
     ExponentialRetry,
     Perpetual,
     Retry,
@@ -79,8 +78,4 @@ async def everything(sim: Simulation) -> None:
     sim.acknowledge_failures()
     for execution in added:
         await execution.sync()
-        assert execution.state in {
-            ExecutionState.COMPLETED,
-            ExecutionState.FAILED,
-            ExecutionState.CANCELLED,
-        }, f"{execution.key} is {execution.state}"
+        assert execution.state.finished, f"{execution.key} is {execution.state}"

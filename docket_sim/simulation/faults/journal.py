@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from docket_sim.clock import VirtualClock
 from docket_sim.events import Event, Started
 from docket_sim.simulation.faults.calls import StoreCall
 
@@ -24,7 +25,21 @@ class Incident:
     fault: bool = True
 
 
-Entry = StoreCall | Incident | Started
+@dataclass(frozen=True, slots=True)
+class Began:
+    """An attempt began.
+
+    Attributes:
+        at: when, in microseconds of virtual time since the start; its event tells the time that its
+            worker's clock showed.
+        event: what the engine told of it.
+    """
+
+    at: int
+    event: Started
+
+
+Entry = StoreCall | Incident | Began
 """One thing that happened."""
 
 
@@ -36,7 +51,12 @@ class Journal:
         faults: how often each kind of fault has happened.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
+        """
+        Args:
+            clock: the virtual time.
+        """
+        self._clock = clock
         self.entries: list[Entry] = []
         self.faults: Counter[str] = Counter()
         self._closed = False
@@ -44,7 +64,7 @@ class Journal:
     def notify(self, event: Event) -> None:
         """Note that an attempt began; the rest, store calls tell."""
         if isinstance(event, Started):
-            self.add(event)
+            self.add(Began(self._clock.microseconds, event))
 
     def add(self, entry: Entry) -> None:
         """Note something that happened, unless all that matters has."""

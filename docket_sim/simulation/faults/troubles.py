@@ -48,7 +48,7 @@ class Troubles:
             clock: the virtual time.
         """
         self.hosts = Hosts(self._power_was_cut)
-        self.journal = Journal()
+        self.journal = Journal(clock)
         self.lines: list[Listener] = []
         self.lease = _DEFAULT_LEASE
         self.restart: Callable[[Host], object] = _nothing

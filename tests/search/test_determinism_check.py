@@ -330,7 +330,7 @@ def test_the_profiler_of_others_stays():
 PROGRAM = """
 import hashlib, pickle
 from docket_sim.search.account import Account
-from search.test_determinism import account
+from search.test_determinism_check import account
 print(hashlib.sha256(repr(account()).encode()).hexdigest())
 """
 
