@@ -12,13 +12,15 @@ virtual loop asks `Hosts.admits` before it runs anything, once a machine is not 
 
 import asyncio
 import contextlib
+import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from pathlib import PurePath
+from types import FrameType
 from typing import Any
 
 from docket_sim.simulation.handles import VirtualTask, context_of
@@ -210,7 +212,7 @@ class Hosts:
 
     def _standing(self, host: Host) -> list[Standing]:
         return [
-            Standing(task.get_name(), _line(task.get_coro()))
+            Standing(task.get_name(), _line_of(task))
             for task in self.tasks(host)
             if task.get_name().endswith("]")  # an attempt, by the name that its worker gives it
         ]
@@ -239,18 +241,35 @@ def outside_hosts(loop: VirtualLoop, coroutine: Coroutine[Any, Any, Any]) -> "as
     return loop.create_task(coroutine, context=context)
 
 
-def _line(coroutine: Any) -> str:
-    """The innermost line that is not this package's or the standard library's."""
+def _line_of(task: VirtualTask) -> str:
+    """The innermost line of a task that is not this package's or the standard library's."""
+    if task is asyncio.current_task(task.get_loop()):
+        lines = (_users_line(frame) for frame in _running_frames())
+        return next((line for line in lines if line), "")
     line = ""
+    coroutine: Any = task.get_coro()
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
-        if frame is not None and _is_the_users(frame.f_code.co_filename):
-            line = f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+        line = _users_line(frame) or line
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
     return line
 
 
-_OURS = str(PurePath(__file__).parents[1])
+def _running_frames() -> Iterator[FrameType]:
+    """The frames of the running task, the innermost first; a coroutine that runs names none."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_name != "_run_once":
+        yield frame
+        frame = frame.f_back
+
+
+def _users_line(frame: FrameType | None) -> str:
+    if frame is None or not _is_the_users(frame.f_code.co_filename):
+        return ""
+    return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+_OURS = str(PurePath(__file__).parents[2])
 _LIBRARY = str(PurePath(asyncio.__file__).parents[1])
 
 
