@@ -353,7 +353,7 @@ BUGS = (
         selling(mailed_once, mail_by_number),
         says="2 mails",
         shows="power cut",
-        runs=63,
+        runs=24,
     ),
     program(
         "cached, then committed",
@@ -362,7 +362,7 @@ BUGS = (
         selling(committed, commit_then_cache),
         says="never committed",
         shows="power cut",
-        runs=63,
+        runs=24,
     ),
     program(
         "committed after the end",

@@ -25,7 +25,7 @@ from planted.bug import Bug
 
 BUGS = (*broken_store.BUGS, *broken_engine.BUGS, *broken_programs.BUGS)
 MOST_EVENTS = 15
-TWINS_RUNS = 300
+TWINS_RUNS = 500
 
 SHOWN = {
     "crash_worker": "power cut",
