@@ -17,7 +17,7 @@ from docket_sim import Simulation
 from docket_sim.search.explore import keep_failure, kept_token, silenced
 from docket_sim.search.explorer import Budget, Exploration, Explorer, Found
 from docket_sim.search.report import headline, report, summary
-from docket_sim.search.token import Recorded, read_token, token_of
+from docket_sim.search.token import Outdated, Recorded, read_token, token_of
 from docket_sim.search.trial import Trial
 from docket_sim.simulation.choices import Choices, Replay, Source
 from pytest_docket.options import OPTIONS
@@ -84,7 +84,11 @@ class Searched:
 
     def _replay(self, token: str) -> None:
         """Make the run of a token."""
-        trial, source = self._attempt_reading(token)
+        try:
+            trial, source = self._attempt_reading(token)
+        except ValueError as error:
+            self._fail_call(str(error))
+            return
         if trial.error is None and source.unused:
             self._fail_call(
                 f"--docket-replay={token} no longer fits {self._item.nodeid}: {source.unused} of "
@@ -99,7 +103,13 @@ class Searched:
         path = self._kept
         if path is None or not path.exists():
             return False
-        trial, _ = self._attempt_reading(kept_token(path))
+        try:
+            trial, _ = self._attempt_reading(kept_token(path))
+        except Outdated:
+            return False  # it is searched anew
+        except ValueError as error:
+            self._fail_call(str(error))
+            return True
         if trial.error is None:
             return False
         self._tell(Found(1, 1, trial, trial, 0), None)
@@ -108,11 +118,7 @@ class Searched:
     def _attempt_reading(self, token: str) -> tuple[Trial, Recorded]:
         # The world tells what the token must fit, and there is none before the first run.
         self._attempt(Choices())
-        try:
-            source = read_token(token, self._world.described)
-        except ValueError as error:
-            self._fail_call(str(error))
-            raise NotSearchable from None
+        source = read_token(token, self._world.described)
         return self._attempt(Choices(source)), source
 
     def _attempt(self, choices: Choices) -> Trial:

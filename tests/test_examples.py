@@ -39,6 +39,15 @@ the pool closes
     "shop": "",
 }
 
+TESTS = {
+    "test_double_charge": 3,
+    "test_retry_policy": 3,
+    "test_retry_storm": 2,
+    "test_shop": 3,
+    "test_state_machine": 2,
+}
+"""How many tests each of those that pytest runs has."""
+
 
 def run(*arguments: str, cwd: Path = ROOT) -> str:
     """The output of a Python process that must succeed and complain of nothing."""
@@ -70,45 +79,14 @@ def test_the_story_is_the_one_in_the_readme(tmp_path: Path):
     assert max(map(len, story.splitlines())) <= 110, "a line does not fit a terminal"
 
 
-def test_the_examples_own_tests_pass():
-    """`examples/test_shop.py` is how a user's own tests look."""
-    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_shop.py")
-    assert "3 passed" in report
-
-
-def test_the_examples_own_property_tests_pass():
-    """`examples/test_retry_policy.py` is how a user tests a policy of their own."""
-    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_retry_policy.py")
-    assert "3 passed" in report
-
-
-def test_the_example_of_a_double_charge_finds_it_and_mends_it():
-    """`examples/test_double_charge.py` is how a user searches, by a function and by a marker."""
-    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_double_charge.py")
-    assert "3 passed" in report
-
-
-def test_the_example_of_a_retry_storm_finds_one():
-    """`examples/test_retry_storm.py` counts attempts in any minute."""
-    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_retry_storm.py")
-    assert "2 passed" in report
-
-
-def test_the_example_of_a_state_machine_passes_and_finds():
-    """`examples/test_state_machine.py` is how a user lets hypothesis use a docket."""
-    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/test_state_machine.py")
-    assert "2 passed" in report
+@pytest.mark.parametrize("name", TESTS)
+def test_the_tests_among_the_examples_pass(name: str):
+    """They are how a user's own tests look; each says itself what it shows."""
+    report = run("-m", "pytest", "-q", "-p", "no:cacheprovider", f"examples/{name}.py")
+    assert f"{TESTS[name]} passed" in report
 
 
 def test_no_example_is_forgotten():
     """A new example has to be listed here."""
     names = {file.stem for file in EXAMPLES.glob("*.py")}
-    assert names == {
-        *PRINTED,
-        "story",
-        "test_double_charge",
-        "test_retry_policy",
-        "test_retry_storm",
-        "test_shop",
-        "test_state_machine",
-    }
+    assert names == {*PRINTED, *TESTS, "story"}

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from docket_sim.errors import FailureFound
 from docket_sim.search.diagram import Diagram
 from docket_sim.search.explorer import Budget, Exploration, Explorer, Progress
 from docket_sim.search.report import report
-from docket_sim.search.token import read_token, token_of
+from docket_sim.search.token import Outdated, read_token, token_of
 from docket_sim.search.trial import Trial
 from docket_sim.search.twice import TwiceAtFirst
 from docket_sim.simulation.choices import Choices
@@ -90,7 +90,8 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
         return search.replayed(replay)
     kept = None if keep is None else Path(keep)
     if kept is not None and kept.exists():
-        search.replayed(kept_token(kept))
+        with suppress(Outdated):  # then it is searched anew
+            search.replayed(kept_token(kept))
     if determinism is None:
         determinism = world.get("store", "memory") == "memory"
     attempt = TwiceAtFirst(search.attempt, scenario) if determinism else search.attempt
@@ -146,7 +147,8 @@ class Search:
 
         Raises:
             FailureFound: it fails.
-            ValueError: it does not fit.
+            Outdated: it no longer fits.
+            ValueError: it is no token.
         """
         __tracebackhide__ = True
         source = read_token(token, self.described)
@@ -156,7 +158,7 @@ class Search:
         if trial.error is not None:
             raise FailureFound(_told_again(trial, token), replay=token) from trial.error
         if source.unused:
-            raise ValueError(
+            raise Outdated(
                 f"{token!r} no longer fits: {source.unused} of its choices were not asked for, and "
                 f"the run did not fail. The code has changed since; search anew."
             )

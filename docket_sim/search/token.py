@@ -17,6 +17,10 @@ _LABEL_BYTES = 3
 _MORE = 0x80
 
 
+class Outdated(ValueError):
+    """A token that has been one, and no longer fits: the world or the code is another by now."""
+
+
 class Recorded:
     """Decides as a token says; it knows labels by their hashes alone.
 
@@ -67,7 +71,8 @@ def read_token(token: str, world: str) -> Recorded:
     """The choices of a token.
 
     Raises:
-        ValueError: it is no token, of another version, or made in another world.
+        Outdated: it was made in another world.
+        ValueError: it is no token, or of another version.
     """
     version, _, text = token.strip().partition("-")
     if version != _VERSION or not text:
@@ -80,7 +85,7 @@ def read_token(token: str, world: str) -> Recorded:
     if len(raw) < 1 + len(_digest("")) or raw[0] != crc32(body) & 0xFF:
         raise ValueError(f"{token!r} is damaged: its checksum does not fit")
     if body[:2] != _digest(world):
-        raise ValueError(
+        raise Outdated(
             f"{token!r} was made with other faults or another number of workers; replay it with "
             f"those, or search anew"
         )

@@ -36,6 +36,7 @@ def test_the_header_shows_what_worlds_begin_with(run):
         ("tasks", "shop.tasks", "docket_tasks: expected a collection*found 'shop.tasks'"),
         ("allow_failures", "perhaps", "docket_allow_failures: *perhaps*"),
         ("allow_pending", "later", "docket_allow_pending: expected true, false or future*"),
+        ("faults", "rogh", "docket_faults: expected none, rough or hostile, found 'rogh'"),
         ("timeline_lines", "0", "docket_timeline_lines: expected more than 0, found 0"),
     ],
 )

@@ -86,6 +86,15 @@ def test_a_failure_that_was_kept_is_replayed_first(run, pytester):
     run(MENDED).assert_outcomes(passed=1)
 
 
+def test_a_kept_failure_of_other_faults_is_searched_anew(run):
+    """It must not fail a test that is mended; one that is not, is found again."""
+    run(BROKEN)
+    hostile = 'faults="hostile"'
+    run(MENDED.replace('faults="rough"', hostile)).assert_outcomes(passed=1)
+    result = run(BROKEN.replace('faults="rough"', hostile))
+    result.stdout.fnmatch_lines(["FAILED * - run * of 100 broke*"])
+
+
 def test_nothing_is_kept_where_the_ini_file_says_so(run, pytester):
     """An empty name stands for none."""
     pytester.makeini("[pytest]\ndocket_failures =\n")
@@ -130,6 +139,21 @@ def test_any_test_with_a_world_can_be_searched_from_the_command_line(run):
     """
     )
     run(program, "--docket-seeds=20", "--docket-faults=rough").assert_outcomes(passed=3)
+
+
+def test_the_ini_file_may_say_what_goes_wrong(run, pytester):
+    """For all worlds whose marker says nothing else."""
+    pytester.makeini("[pytest]\ndocket_faults = rough\n")
+    said_by_the_marker = ', faults="rough"'
+    run(BROKEN.replace(said_by_the_marker, "")).assert_outcomes(failed=1)
+    run(BROKEN.replace(said_by_the_marker, ', faults="none"')).assert_outcomes(passed=1)
+
+
+def test_a_test_is_run_at_least_once(run):
+    """A search of no runs would pass whatever is wrong."""
+    result = run(MENDED, "--docket-seeds=0")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--docket-seeds: expected 1 or more, found 0*"])
 
 
 def test_fixtures_of_wider_scopes_are_set_up_once(run):

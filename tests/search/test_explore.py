@@ -108,6 +108,24 @@ def test_a_failure_is_kept_in_a_file_and_replayed_first(tmp_path):
     assert explore(charged_once(charge_once), runs=1, keep=path).runs == 1
 
 
+def test_a_kept_failure_that_no_longer_fits_is_searched_anew(tmp_path):
+    """After a change of the faults, it would mean something else; it must not fail the mended."""
+    path = tmp_path / "double-charge.json"
+    with pytest.raises(FailureFound):
+        explore(charged_once(charge), runs=100, keep=path)
+    assert explore(charged_once(charge_once), runs=3, keep=path, faults="hostile").runs == 3
+    with pytest.raises(FailureFound, match="run 3 of 50"):
+        explore(charged_once(charge), runs=50, keep=path, faults="hostile")
+
+
+def test_a_file_that_keeps_nothing_is_refused(tmp_path):
+    """A search that ignored it would hide that the failure is no longer watched for."""
+    path = tmp_path / "double-charge.json"
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="holds no failing run"):
+        explore(charged_once(charge_once), runs=3, keep=path)
+
+
 def test_a_failure_is_shrunk_to_what_is_needed():
     """Of many things that go wrong in the failing run, one is left."""
     only_by_chance = Faults.rough()

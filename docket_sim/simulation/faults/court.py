@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from docket_sim.clock import VirtualClock
@@ -380,12 +380,6 @@ def _succeeded_first(call: StoreCall) -> bool:
 def _deliveries(call: StoreCall) -> int:
     claims = call.answer.claims if isinstance(call.answer, Claimed) else call.claims
     return max((claim.delivery for claim in claims), default=0)
-
-
-def note_lease(troubles: Troubles, lease: timedelta) -> None:
-    """Take note of how long workers claim for; other claims only ask."""
-    if lease:
-        troubles.lease = lease
 
 
 def _nothing(_: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from docket_sim.clock import VirtualClock
 from docket_sim.execution import Record, Settlement, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall, Verb
-from docket_sim.simulation.faults.court import Court, note_lease
+from docket_sim.simulation.faults.court import Court
 from docket_sim.simulation.faults.hosts import present_host, present_skew
 from docket_sim.simulation.faults.troubles import Troubles
 from docket_sim.store import (
@@ -71,7 +71,7 @@ class FaultyStore:
 
     async def claim(self, worker: str, *, limit: int, lease: timedelta, now: datetime) -> Claimed:
         """As the store, unless a fault happens."""
-        note_lease(self._court.troubles, lease)
+        self._court.troubles.note_lease(lease)
         claimed = await self._court.hear(
             self._call("claim", limit=limit, lease=lease),
             lambda now: self._store.claim(worker, limit=limit, lease=lease, now=now),

@@ -75,15 +75,6 @@ class Troubles:
         return bool(self._away_until or self._cut_off)
 
     @property
-    def lasting(self) -> bool:
-        """Whether something lasts: a machine that stands still, a line that is cut, no store."""
-        return (
-            self._clock.microseconds < self._away_until
-            or any(map(self._is_cut_off, self._cut_off))
-            or any(host.power is Power.STILL for host in self.hosts.all)
-        )
-
-    @property
     def returning(self) -> bool:
         """Whether a machine stands still that is to go on."""
         return any(
@@ -183,6 +174,11 @@ class Troubles:
                 return self.lease.total_seconds() / 3 * _MARGIN
             case _:
                 return duration_of(span).total_seconds()
+
+    def note_lease(self, lease: timedelta) -> None:
+        """Take note of how long workers claim for; what claims for no time only asks."""
+        if lease:
+            self.lease = lease
 
     def note(self, lane: str, what: str, kind: str | None) -> None:
         """Note what was done; a fault is counted under its kind."""
