@@ -97,8 +97,10 @@ def test_what_was_claimed_when_the_answer_was_lost_is_claimed_again():
             cuts = proxy.cuts
             proxy.swallow_replies(of=CLAIM.sha)
             async with at_work(found.docket):
-                # What else is asked on that connection meanwhile is lost with it.
-                await found.until(lambda: proxy.cuts > cuts, "the answer was lost")
+                # Whatever is asked on that connection before is lost with it, and the proxy knows
+                # of the cut before the worker's side does.
+                await found.until(lambda: found.ran, "it was claimed again")
+                assert proxy.cuts > cuts
                 execution = await found.docket.get_execution("a")
                 assert await execution.get_result(timeout=PATIENCE) == 1
             assert execution.redelivered
