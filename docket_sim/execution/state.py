@@ -34,10 +34,8 @@ class ExecutionState(Enum):
     CANCELLED = "cancelled"
     """Ended: it was cancelled."""
 
-    @property
-    def finished(self) -> bool:
-        """Whether this generation of the key has ended."""
-        return self in FINISHED
+    finished: bool
+    """Whether this generation of the key has ended."""
 
 
 TRANSITIONS: dict[ExecutionState, frozenset[ExecutionState]] = {
@@ -64,6 +62,9 @@ perpetual's next run, and when a lease has expired."""
 
 FINISHED = frozenset(state for state, following in TRANSITIONS.items() if not following)
 """The states that nothing follows."""
+
+for _state in ExecutionState:  # once, and not whenever it is asked: stores ask all the time
+    _state.finished = _state in FINISHED
 
 
 class Disposition(Enum):

@@ -25,6 +25,7 @@ from docket_sim.store.timetable import Entry, Timetable
 from docket_sim.store.watchers import Watchers
 
 _FOREVER = timedelta.max
+_WAITING = (ExecutionState.SCHEDULED, ExecutionState.QUEUED)
 
 
 class Ledger:
@@ -159,12 +160,16 @@ class Ledger:
 
     def inconsistencies(self) -> list[str]:
         """Where the indexes do not agree with the entries, in words; nothing ever should be."""
-        found = [
-            f"{key!r} is {entry.state.value} and {wrong}"
-            for key, entry in self._entries.items()
-            if (wrong := self._misplaced(entry)) is not None
-        ]
-        outstanding = sum(not entry.state.finished for entry in self._entries.values())
+        found: list[str] = []
+        outstanding = 0
+        for key, entry in self._entries.items():
+            if not entry.state.finished:
+                outstanding += 1
+            if entry.place not in self._right_places(entry):
+                found.append(
+                    f"{key!r} is {entry.state.value} and stands where it should not, "
+                    f"lease {entry.lease!r}"
+                )
         if outstanding != self._outstanding:
             found.append(
                 f"{outstanding} executions are outstanding, counted as {self._outstanding}"
@@ -173,16 +178,14 @@ class Ledger:
 
     # How it is done.
 
-    def _misplaced(self, entry: Entry) -> str | None:
-        leased = entry.lease is not None and entry.place is self._leases.get(entry.lease.worker)
-        match entry.state:
-            case ExecutionState.SCHEDULED | ExecutionState.QUEUED:
-                right = entry.place is self._due and entry.lease is None
-            case ExecutionState.RUNNING | ExecutionState.BLOCKED:
-                right = leased
-            case _:
-                right = entry.place in {None, self._kept} or leased
-        return None if right else f"stands where it should not, lease {entry.lease!r}"
+    def _right_places(self, entry: Entry) -> tuple[Timetable | None, ...]:
+        """Where an entry may stand, by its state and lease."""
+        if entry.lease is not None:
+            waits = entry.state in _WAITING
+            return () if waits else (self._leases.get(entry.lease.worker),)
+        if entry.state.finished:
+            return (None, self._kept)
+        return (self._due,) if entry.state in _WAITING else ()
 
     def _accept(self, entry: Entry | None, call: TaskCall, now: datetime) -> Entry:
         generation = 1 if entry is None else entry.call.generation + 1

@@ -1,14 +1,14 @@
 """`Invariants`: checks what must hold in one run, and tells of the first that is broken."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from docket_sim.docket import Docket
 from docket_sim.errors import InvariantBroken
-from docket_sim.events import Event
+from docket_sim.events import Event, Retried
 from docket_sim.simulation.boundary import Boundary
 from docket_sim.simulation.driver import Driver
-from docket_sim.simulation.faults.calls import StoreCall
+from docket_sim.simulation.faults.calls import StoreCall, Verb
 from docket_sim.simulation.faults.court import Court
 from docket_sim.simulation.invariants.base import Invariant
 from docket_sim.simulation.invariants.of_attempts import PolicysDelay, TornDownOnce, WithinBudget
@@ -37,6 +37,18 @@ _KINDS: tuple[type[Invariant], ...] = (
 )
 IDS = tuple(sorted([*(kind.id for kind in _KINDS), TornDownOnce.id]))
 """The ids of all invariants."""
+
+_ANSWERED: dict[Verb, str] = {
+    "submit": "submitted",
+    "submit_many": "submitted",
+    "claim": "claimed",
+    "renew": "renewed",
+    "settle": "settled",
+    "cancel": "cancelled",
+}
+"""What an invariant is told when a verb was answered."""
+
+_CHANGING = frozenset({"submit", "submit_many", "claim", "settle", "cancel", "clear"})
 
 Watch = Callable[[], Any]
 """An invariant of the user's own: raises an `AssertionError`, or returns `False`, when broken."""
@@ -70,20 +82,24 @@ class Invariants:
         driver.when_idle = self.idle
         kept: list[Invariant] = [kind(scene) for kind in _KINDS if kind.id not in off]
         self._teardown = TornDownOnce(scene, tell) if TornDownOnce.id not in off else None
-        self._asked = [one.asked for one in kept if type(one).asked is not Invariant.asked]
-        self._before = [one.before for one in kept if type(one).before is not Invariant.before]
-        self._after = [one.after for one in kept if type(one).after is not Invariant.after]
-        self._events = [one.event for one in kept if type(one).event is not Invariant.event]
-        self._idle = [one.idle for one in kept if type(one).idle is not Invariant.idle]
+        self._settling = _hooks("settling", kept)
+        self._about_to_settle = _hooks("about_to_settle", kept)
+        # Who holds what is kept up to date last: invariants look at what was before.
+        self._answered = {
+            verb: _hooks(name, [*kept, scene.holds]) for verb, name in _ANSWERED.items()
+        }
+        self._changed = _hooks("changed", kept)
+        self._retried = _hooks("retried", kept)
+        self._idle = _hooks("idle", kept)
         self._watches: list[Watch] = []
         self._attach(docket, boundary.court)
 
     def _attach(self, docket: Docket, court: Court) -> None:
-        court.asked.extend(self._asked)
-        if self._before:
+        if self._settling:
+            court.asked.append(self.asked)
+        if self._about_to_settle:
             court.before.append(self.before)
-        if self._after:
-            court.after.append(self.after)
+        court.after.append(self.after)
         if self._teardown is not None:
             docket.overrides.exit_stack = self._teardown.exit_stack
 
@@ -91,26 +107,39 @@ class Invariants:
         """Check `watch` at every event from now on."""
         self._watches.append(watch)
 
+    def asked(self, call: StoreCall) -> None:
+        """A call of the store is made."""
+        if call.verb == "settle":
+            for check in self._settling:
+                check(call)
+
     def before(self, call: StoreCall) -> None:
         """The store is about to apply a call."""
-        for check in self._before:
-            check(call)
+        if call.verb == "settle":
+            for check in self._about_to_settle:
+                check(call)
 
     def after(self, call: StoreCall) -> None:
         """The store has applied a call."""
+        verb = call.verb
+        answer = [call.answer] if verb == "submit" else call.answer
         try:
-            for check in self._after:
-                check(call)
+            for check in self._answered.get(verb, ()):
+                check(call, answer)
+            if verb in _CHANGING and not call.idle:
+                for check in self._changed:
+                    check(call)
         except InvariantBroken as error:
             self._tell(error)
 
     def event(self, event: Event) -> None:
         """The engine has told of something."""
-        try:
-            for check in self._events:
-                check(event)
-        except InvariantBroken as error:
-            self._tell(error)
+        if isinstance(event, Retried):
+            try:
+                for check in self._retried:
+                    check(event)
+            except InvariantBroken as error:
+                self._tell(error)
         for watch in self._watches:
             self._look(watch)
 
@@ -132,3 +161,9 @@ class Invariants:
             broken = InvariantBroken(name, f"{type(error).__name__}: {error}")
             broken.__cause__ = error
             self._tell(broken)
+
+
+def _hooks(name: str, told: Iterable[object]) -> list[Callable[..., None]]:
+    """What is told of something, of those that do more about it than nothing."""
+    nothing = getattr(Invariant, name)
+    return [getattr(one, name) for one in told if getattr(type(one), name, nothing) is not nothing]

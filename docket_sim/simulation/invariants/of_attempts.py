@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from docket_sim.dependencies import ExponentialRetry, Retry
 from docket_sim.errors import InvariantBroken
-from docket_sim.events import Event, Retried
+from docket_sim.events import Retried
 from docket_sim.execution import Reason, Reschedule, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.invariants.base import Invariant, Scene
@@ -23,8 +23,8 @@ class WithinBudget(Invariant):
     id: ClassVar[str] = "attempts"
     sentence: ClassVar[str] = "attempts never exceed what the policy allows"
 
-    def event(self, event: Event) -> None:
-        if isinstance(event, Retried) and isinstance(event.policy, Retry):
+    def retried(self, event: Retried) -> None:
+        if isinstance(event.policy, Retry):
             allowed = event.policy.attempts
             if allowed is not None and event.call.attempt >= allowed:
                 raise self.broken(
@@ -44,7 +44,7 @@ class PolicysDelay(Invariant):
         self._decided: dict[int, timedelta] = {}
         self._applied: dict[tuple[str, int, int, str], timedelta] = {}
 
-    def asked(self, call: StoreCall) -> None:
+    def settling(self, call: StoreCall) -> None:
         settlement = call.settlement
         if isinstance(settlement, Reschedule) and settlement.reason is Reason.RETRY:
             skew = timedelta() if call.host is None else call.host.skew
@@ -52,15 +52,15 @@ class PolicysDelay(Invariant):
             # Where it is asked once more, it was decided the first time.
             self._decided.setdefault(call.claims[0].fence, delay)
 
-    def after(self, call: StoreCall) -> None:
-        if call.answer is Settled.APPLIED and call.claims[0].fence in self._decided:
-            claim = call.claims[0]
+    def settled(self, call: StoreCall, answer: Settled) -> None:
+        claim = call.claims[0]
+        if answer is Settled.APPLIED and claim.fence in self._decided:
             self._applied[_attempt(claim.call, claim.worker)] = self._decided[claim.fence]
 
-    def event(self, event: Event) -> None:
-        if not isinstance(event, Retried) or not isinstance(event.policy, Retry):
-            return
+    def retried(self, event: Retried) -> None:
         policy = event.policy
+        if not isinstance(policy, Retry):
+            return
         decided = self._applied.pop(_attempt(event.call, event.worker), None)
         if decided is None or policy.asked_for is not None:
             return

@@ -1,70 +1,17 @@
 """Invariants of what the store says: who holds what, what is accepted, and what has ended."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import ClassVar
 
 from docket_sim.entropy import short_key
 from docket_sim.execution import Disposition, ExecutionState, Finish, Record, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.invariants.base import Invariant, Scene
-from docket_sim.store import Claim, Claimed, Renewal, Settled, Submitted
+from docket_sim.simulation.invariants.holds import Hold, end_of_lease
+from docket_sim.store import Claim, Claimed, Settled, Submitted
 
-
-@dataclass(slots=True)
-class _Hold:
-    fence: int
-    worker: str
-    until: datetime
-
-
-class Holds:
-    """Who holds what, as told by the answers of the store."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self.by_key: dict[str, _Hold] = {}
-
-    def after(self, call: StoreCall) -> None:
-        """Take note of an answer."""
-        match call.answer:
-            case Claimed(claims=claims):
-                for claim in claims:
-                    self.note(claim, call)
-            case Renewal(lost=lost):
-                for claim in call.claims:
-                    if claim.fence not in lost and self.in_force(claim.call.key, claim.fence):
-                        self.by_key[claim.call.key].until = self._end(call)
-            case Settled() if call.given_up:  # its lease has ended, but until another takes it over
-                self._expire(call.claims[0], call)  # it is in force, and can be settled after all
-            case Settled():
-                self._release(call.claims[0])
-            case _:
-                pass
-
-    def note(self, claim: Claim, call: StoreCall) -> None:
-        """Take note of a claim that was given as an answer to `call`."""
-        self.by_key[claim.call.key] = _Hold(claim.fence, claim.worker, self._end(call))
-
-    def _end(self, call: StoreCall) -> datetime:
-        """When what is claimed or renewed by `call` may be taken over."""
-        try:
-            return self._scene.instant(call.answered_at) + (call.lease or timedelta())
-        except OverflowError:
-            return datetime.max.replace(tzinfo=UTC)
-
-    def _expire(self, claim: Claim, call: StoreCall) -> None:
-        if self.in_force(claim.call.key, claim.fence):
-            self.by_key[claim.call.key].until = self._scene.instant(call.answered_at)
-
-    def _release(self, claim: Claim) -> None:
-        if self.in_force(claim.call.key, claim.fence):
-            del self.by_key[claim.call.key]
-
-    def in_force(self, key: str, fence: int) -> bool:
-        """Whether the claim with that fence is the last one that was given on `key`."""
-        hold = self.by_key.get(key)
-        return hold is not None and hold.fence == fence
+_IN_FORCE = (Settled.APPLIED, Settled.CANCELLED)
 
 
 class NotEarly(Invariant):
@@ -73,15 +20,16 @@ class NotEarly(Invariant):
     id: ClassVar[str] = "not-early"
     sentence: ClassVar[str] = "nothing runs before it is due"
 
-    def after(self, call: StoreCall) -> None:
-        if isinstance(call.answer, Claimed):
-            now = self.scene.instant(call.answered_at)
-            for claim in call.answer.claims:
-                if claim.call.when > now:
-                    raise self.broken(
-                        f"{claim.call.key!r} was claimed by {claim.worker} "
-                        f"{claim.call.when - now} before its time"
-                    )
+    def claimed(self, call: StoreCall, answer: Claimed) -> None:
+        if not answer.claims:
+            return
+        now = self.scene.instant(call.answered_at)
+        for claim in answer.claims:
+            if claim.call.when > now:
+                raise self.broken(
+                    f"{claim.call.key!r} was claimed by {claim.worker} "
+                    f"{claim.call.when - now} before its time"
+                )
 
 
 class OneAtATime(Invariant):
@@ -92,30 +40,28 @@ class OneAtATime(Invariant):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._holds = Holds(scene)
         self._unanswered: set[int] = set()
 
-    def asked(self, call: StoreCall) -> None:
-        if call.verb == "settle" and self.scene.memory is None:
+    def settling(self, call: StoreCall) -> None:
+        if self.scene.memory is None:
             self._unanswered.add(call.claims[0].fence)
 
-    def after(self, call: StoreCall) -> None:
-        if call.verb == "settle":
-            self._unanswered.discard(call.claims[0].fence)
-        if isinstance(call.answer, Claimed):
-            now = self.scene.instant(call.answered_at)
-            for claim in call.answer.claims:
-                hold = self._holds.by_key.get(claim.call.key)
-                # On a server, it may be settled already: answers have no order.
-                settled = hold is None or hold.fence in self._unanswered
-                if hold is not None and not settled and hold.until > now:
-                    raise self.broken(
-                        f"{claim.call.key!r} was claimed by {claim.worker}; {hold.worker} holds "
-                        f"it for {hold.until - now} more"
-                    )
-                self._holds.note(claim, call)  # one answer may give out a key twice
-        else:
-            self._holds.after(call)
+    def settled(self, call: StoreCall, answer: Settled) -> None:
+        self._unanswered.discard(call.claims[0].fence)
+
+    def claimed(self, call: StoreCall, answer: Claimed) -> None:
+        now = call.answered_at or 0
+        given: dict[str, Hold] = {}  # one answer may give out a key twice
+        for claim in answer.claims:
+            key = claim.call.key
+            hold = given.get(key) or self.scene.holds.on(key)
+            # On a server, it may be settled already: answers have no order.
+            if hold is not None and hold.until > now and hold.fence not in self._unanswered:
+                raise self.broken(
+                    f"{key!r} was claimed by {claim.worker}; {hold.worker} holds it for "
+                    f"{timedelta(microseconds=hold.until - now)} more"
+                )
+            given[key] = Hold(claim.fence, claim.worker, end_of_lease(call))
 
 
 class Fenced(Invariant):
@@ -126,53 +72,34 @@ class Fenced(Invariant):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._holds = Holds(scene)
         self._generations: dict[str, int] = {}
         self._applied: set[int] = set()
         self._before: tuple[StoreCall, Record | None] | None = None
         self._asked_in_force: set[int] = set()
 
-    def asked(self, call: StoreCall) -> None:
-        if call.verb == "settle" and self.scene.memory is None:
-            claim = call.claims[0]
-            if self._holds.in_force(claim.call.key, claim.fence):
-                self._asked_in_force.add(claim.fence)
+    def settling(self, call: StoreCall) -> None:
+        if self.scene.memory is None and self.scene.holds.in_force(call.claims[0]):
+            self._asked_in_force.add(call.claims[0].fence)
 
-    def before(self, call: StoreCall) -> None:
+    def about_to_settle(self, call: StoreCall) -> None:
         memory = self.scene.memory
-        if call.verb == "settle" and memory is not None:
-            key = call.claims[0].call.key
-            if not self._holds.in_force(key, call.claims[0].fence):
-                self._before = call, memory.peek(key)
+        if memory is not None and not self.scene.holds.in_force(call.claims[0]):
+            self._before = call, memory.peek(call.claims[0].call.key)
 
-    def after(self, call: StoreCall) -> None:
-        if isinstance(call.answer, Submitted):
-            if call.answer.disposition is Disposition.SCHEDULED:
-                call_now = call.answer.record.call
-                self._generations[call_now.key] = call_now.generation
-        elif isinstance(call.answer, Settled):
-            self._check(call)
-        self._holds.after(call)
+    def submitted(self, call: StoreCall, answers: Sequence[Submitted]) -> None:
+        for answer in answers:
+            if answer.disposition is Disposition.SCHEDULED:
+                accepted = answer.record.call
+                self._generations[accepted.key] = accepted.generation
 
-    def _check(self, call: StoreCall) -> None:
+    def settled(self, call: StoreCall, answer: Settled) -> None:
         claim = call.claims[0]
         key, fence = claim.call.key, claim.fence
-        # Sent again, it is answered as the first time. On a server, answers have no order: it may
-        # have been settled before it was claimed again, though we hear of it later.
-        again = fence in self._applied or fence in self._asked_in_force
-        applied = call.answer in {Settled.APPLIED, Settled.CANCELLED}
-        newest = self._generations.get(key, claim.call.generation)
-        if applied and not again and not self._holds.in_force(key, fence):
-            raise self.broken(
-                f"the settlement of {key!r} by {claim.worker} was applied, though its claim was no "
-                f"longer in force"
-            )
-        if applied and not again and claim.call.generation < newest:
-            raise self.broken(
-                f"the settlement of {key!r} by {claim.worker} was applied, though the key had been "
-                f"replaced meanwhile"
-            )
-        if applied:
+        if answer in _IN_FORCE:
+            # Sent again, it is answered as the first time. On a server, answers have no order: it
+            # may have been settled before it was claimed again, though we hear of it later.
+            if fence not in self._applied and fence not in self._asked_in_force:
+                self._refuse_applied(claim)
             self._applied.add(fence)
         memory = self.scene.memory
         if self._before is not None and memory is not None:
@@ -180,9 +107,27 @@ class Fenced(Invariant):
             self._before = None
             if asked is call and memory.peek(key) != record:
                 raise self.broken(
-                    f"the settlement of {key!r} by {claim.worker} was answered "
-                    f"{call.answer.value}, but the record is another than before"
+                    f"the settlement of {key!r} by {claim.worker} was answered {answer.value}, "
+                    f"but the record is another than before"
                 )
+
+    def _refuse_applied(self, claim: Claim) -> None:
+        """Refuse that a settlement was applied for the first time, where it should not have been.
+
+        Raises:
+            InvariantBroken: its claim is not in force, or its key was replaced.
+        """
+        key = claim.call.key
+        if not self.scene.holds.in_force(claim):
+            raise self.broken(
+                f"the settlement of {key!r} by {claim.worker} was applied, though its claim was no "
+                f"longer in force"
+            )
+        if claim.call.generation < self._generations.get(key, claim.call.generation):
+            raise self.broken(
+                f"the settlement of {key!r} by {claim.worker} was applied, though the key had been "
+                f"replaced meanwhile"
+            )
 
 
 class NothingLost(Invariant):
@@ -195,22 +140,21 @@ class NothingLost(Invariant):
         super().__init__(scene)
         self._pending: dict[str, int] = {}
 
-    def after(self, call: StoreCall) -> None:
-        match call.answer:
-            case Submitted() as submitted:
-                self._accept(submitted)
-            case [Submitted(), *_]:
-                for submitted in call.answer:
-                    self._accept(submitted)
-            case Settled.APPLIED if isinstance(call.settlement, Finish):
-                self._end(call)
-            case Settled.CANCELLED:
-                self._end(call)
-            case Record(call=cancelled, state=state) if call.verb == "cancel":
-                if state is not ExecutionState.RUNNING:  # a running one has yet to end
-                    self._forget(cancelled)
-            case _:
-                pass
+    def submitted(self, call: StoreCall, answers: Sequence[Submitted]) -> None:
+        for answer in answers:
+            if answer.disposition is Disposition.SCHEDULED:
+                accepted = answer.record.call
+                self._pending[accepted.key] = accepted.generation
+
+    def settled(self, call: StoreCall, answer: Settled) -> None:
+        ended = answer is Settled.APPLIED and isinstance(call.settlement, Finish)
+        if ended or answer is Settled.CANCELLED:
+            self._forget(call.claims[0].call)
+
+    def cancelled(self, call: StoreCall, before: Record | None) -> None:
+        # A running one has yet to end.
+        if before is not None and before.state is not ExecutionState.RUNNING:
+            self._forget(before.call)
 
     def idle(self) -> None:
         memory = self.scene.memory
@@ -232,14 +176,6 @@ class NothingLost(Invariant):
                 )
         self._pending.clear()
 
-    def _accept(self, submitted: Submitted) -> None:
-        if submitted.disposition is Disposition.SCHEDULED:
-            call = submitted.record.call
-            self._pending[call.key] = call.generation
-
-    def _end(self, call: StoreCall) -> None:
-        self._forget(call.claims[0].call)
-
     def _forget(self, ended: TaskCall) -> None:
         if self._pending.get(ended.key) == ended.generation:
             del self._pending[ended.key]
@@ -255,8 +191,8 @@ class CleanEnd(Invariant):
         super().__init__(scene)
         self._settled: set[int] = set()
 
-    def after(self, call: StoreCall) -> None:
-        if call.verb == "settle" and not call.given_up:
+    def settled(self, call: StoreCall, answer: Settled) -> None:
+        if not call.given_up:
             self._settled.add(call.claims[0].fence)
 
     def idle(self) -> None:
@@ -282,9 +218,9 @@ class Indexes(Invariant):
         super().__init__(scene)
         self._skip = 0
 
-    def after(self, call: StoreCall) -> None:
+    def changed(self, call: StoreCall) -> None:
         memory = self.scene.memory
-        if memory is None or call.idle or call.verb in {"get", "snapshot", "renew"}:
+        if memory is None:
             return
         self._skip -= 1
         if self._skip < 0:
@@ -300,16 +236,11 @@ class DueIsClaimed(Invariant):
     id: ClassVar[str] = "liveness"
     sentence: ClassVar[str] = "what is due is given to a worker that asks and has room"
 
-    def after(self, call: StoreCall) -> None:
-        answer = call.answer
-        if (
-            not isinstance(answer, Claimed)
-            or call.limit is None
-            or len(answer.claims) >= call.limit
-        ):
+    def claimed(self, call: StoreCall, answer: Claimed) -> None:
+        if call.limit is None or answer.next_due is None or len(answer.claims) >= call.limit:
             return
         now = self.scene.instant(call.answered_at)
-        if answer.next_due is not None and answer.next_due <= now:
+        if answer.next_due <= now:
             raise self.broken(
                 f"{call.lane} asked for {call.limit} and was given {len(answer.claims)}, though "
                 f"something has been due for {now - answer.next_due}"
@@ -328,8 +259,8 @@ class NoBusyLoop(Invariant):
         super().__init__(scene)
         self._counted: dict[str, tuple[int, int]] = {}
 
-    def after(self, call: StoreCall) -> None:
-        if call.host is None or not call.idle:
+    def claimed(self, call: StoreCall, answer: Claimed) -> None:
+        if call.host is None or answer.claims:
             return
         second = call.at // 1_000_000
         worker = call.host.name
