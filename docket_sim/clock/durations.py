@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from docket_sim.clock.utc import as_utc
 
@@ -36,6 +37,12 @@ def duration_of(written: timedelta | str) -> timedelta:
         return written
     if not isinstance(written, str):
         raise TypeError(f"expected a timedelta or a text such as '2h', found {written!r}")
+    return _read(written)
+
+
+@lru_cache
+def _read(written: str) -> timedelta:
+    """A written duration; a search reads the same few for each store call of each run."""
     text = written.strip()
     if not _WHOLE.fullmatch(text):
         raise ValueError(
