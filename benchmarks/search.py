@@ -116,7 +116,7 @@ def shrinking(choices: int) -> tuple[float, int, int]:
     tapes: list[Choices] = []
 
     async def failing(sim: Simulation) -> None:
-        for number in range(TASKS * 12):
+        for number in range(TASKS * 23):
             await sim.docket.add(late, key=f"order-{number}")(number)
         await sim.run_until_idle()
         # Two late answers are needed, of so many: those to the third and the seventh settlement.
