@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copyreg
+import gc
 import sys
 import textwrap
 import time
 import uuid
+import weakref
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 from time import time as unix_time
@@ -16,7 +18,7 @@ from types import ModuleType
 import pytest
 from freezegun import api, freeze_time
 
-from docket_sim import BlockingSleep, simulate
+from docket_sim import BlockingSleep, Tally, simulate
 from docket_sim.simulation.places import Places
 
 REAL = {"datetime": datetime, "date": date, "time": unix_time, "sleep": time.sleep}
@@ -55,6 +57,10 @@ def module(tmp_path, monkeypatch):
     yield make
     for name in made:
         sys.modules.pop(name, None)
+
+
+async def noop():
+    """Return at once."""
 
 
 def everything():
@@ -336,3 +342,19 @@ def test_hypothesis_makes_a_world_for_each_example_without_complaint(pytester, m
     plugins = ("-p", "docket", "-p", "hypothesispytest")
     runs = (pytester.runpytest_subprocess("-W", "error", *plugins) for _ in range(5))
     assert any(run.parseoutcomes() == {"passed": 2} for run in runs)
+
+
+@pytest.mark.parametrize("store", ["memory", "fakeredis"])
+def test_a_world_that_was_left_is_let_go_of(store):
+    async def add_and_run(sim):
+        await sim.docket.add(noop)()
+        assert await sim.run_until_idle() == Tally(succeeded=1)
+
+    with simulate(store=store) as sim:
+        sim.run(add_and_run(sim))
+    with simulate(store=store):  # what is shared by worlds knows the last one at the most
+        pass
+    left = weakref.ref(sim)
+    del sim
+    gc.collect()
+    assert left() is None

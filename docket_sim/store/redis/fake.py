@@ -38,6 +38,9 @@ class _Connection(FakeAsyncRedisConnection):
     def hang_up(self) -> None:
         if self._hearing is not None:
             self._hearing.cancel()
+        if self._writer is not None and self._sock is not None:
+            self._writer.close()
+            self._sock.close()  # the server knows each open one, and through it the loop of a world
 
     async def _hear(self, take: Callable[[Any], None], gone: Callable[[str], None]) -> None:
         try:
