@@ -263,6 +263,7 @@ _SETTINGS = {
     "failures": _Setting("string", "where failing runs of a search are kept; .docket by default"),
     "freeze": _Setting("bool", "whether user code sees virtual time in datetime.now()"),
     "patience": _Setting("float", "real seconds that threads may hold virtual time", _positive),
+    "steps": _Setting("int", "steps of a run without progress before it has no end", _positive),
     "allow_failures": _Setting("bool", "whether executions may end failed unseen"),
     "allow_pending": _Setting("string", "whether work may be left: true, false, future", _pending),
     "allow_leaked_tasks": _Setting("bool", "whether a test may leave asyncio tasks running"),

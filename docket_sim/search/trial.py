@@ -31,17 +31,19 @@ class Trial:
         error: what it failed with, or `None`.
         timeline: what happened.
         journal: what passed between the workers and the store.
+        steps: how many steps it took.
     """
 
     choices: Choices
     error: BaseException | None
     timeline: Timeline
     journal: Journal
+    steps: int
 
     @classmethod
     def of(cls, choices: Choices, error: BaseException | None, world: Simulation) -> "Trial":
         """The run of `world` that has ended with `error`."""
-        return cls(choices, error, world.timeline, world.journal)
+        return cls(choices, error, world.timeline, world.journal, world.steps)
 
     @property
     def signature(self) -> Signature | None:

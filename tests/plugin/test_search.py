@@ -247,3 +247,34 @@ def test_run_twice_finds_what_is_not_idempotent(run):
     program = BROKEN.replace('seeds=100, workers=2, faults="rough"', "run_twice=True")
     run(program).assert_outcomes(failed=1)
     run(program.replace("add(charge,", "add(charge_once,")).assert_outcomes(passed=1)
+
+
+def test_a_run_without_end_is_reported_as_any_failure(run, pytester):
+    """It does not hang: steps are counted, and how many there may be can be said anywhere."""
+    program = """
+    import asyncio
+    import pytest
+    from docket_sim import Faults
+
+    @pytest.mark.docket(seeds=50, faults=Faults.crash_worker(odds=0.05, restart_after=None))
+    async def test_polls(sim):
+        execution = await sim.docket.add(succeeds, key="order-7")()
+        while not execution.state.finished:
+            await sim.run_for("1s")
+            await execution.sync()
+    """
+    pytester.makeini("[pytest]\ndocket_steps = 20000\n")
+    result = run(program)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "run * of 50 broke: EndlessRun: a run without end: it has taken 20,000 steps*",
+            "*power cut*",
+            "*--docket-replay=ds1-*",
+        ]
+    )
+    token = re.search(r"--docket-replay=(\S+)", result.stdout.str()).group(1)
+    again = run(program, f"--docket-replay={token}")
+    again.stdout.fnmatch_lines(
+        ["*EndlessRun: a run without end*", "FAILED * - replayed: *EndlessRun*"]
+    )
