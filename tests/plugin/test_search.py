@@ -95,6 +95,49 @@ def test_a_kept_failure_of_other_faults_is_searched_anew(run):
     result.stdout.fnmatch_lines(["FAILED * - run * of 100 broke*"])
 
 
+LOST_UPDATE = """
+    class Account:
+        balance = 0
+
+    accounts = {}
+
+    async def deposit(account_id: int) -> None:
+        read = accounts[account_id].balance
+        await asyncio.sleep(0.01)
+        accounts[account_id].balance = read + 1
+
+    @pytest.mark.docket(seeds=400, workers=2)
+    async def test_no_deposit_is_lost(sim):
+        accounts[1] = Account()
+        await sim.docket.add(deposit, key="a", when=sim.clock.now() + timedelta(milliseconds=30))(1)
+        await sim.docket.add(deposit, key="b")(1)
+        await sim.run_until_idle()
+        assert accounts[1].balance == 2
+"""
+
+
+def searches_in(output):
+    """What reports say of searches: the run, its diagram and its token, but not how long it took.
+
+    Processes end their tests in any order.
+    """
+    told = re.findall(r"^-+ docket search -+\n(.*?)^  searched ", output, re.DOTALL | re.MULTILINE)
+    return sorted(told)
+
+
+def test_spread_over_processes_a_test_fails_in_the_same_way(run, pytester):
+    """By xdist, the same run is found, with the same shrunk timeline and the same token."""
+    pytester.makeini("[pytest]\ndocket_failures =\n")
+    program = BROKEN + LOST_UPDATE
+    here = run(program)
+    here.assert_outcomes(failed=2)
+    spread = pytester.runpytest_subprocess("-W", "error", "-p", "xdist", "-n", "2", timeout=120)
+    spread.assert_outcomes(failed=2)
+    told = searches_in(here.stdout.str())
+    assert [text.count("--docket-replay=ds1-") for text in told] == [1, 1]
+    assert searches_in(spread.stdout.str()) == told
+
+
 def test_nothing_is_kept_where_the_ini_file_says_so(run, pytester):
     """An empty name stands for none."""
     pytester.makeini("[pytest]\ndocket_failures =\n")
