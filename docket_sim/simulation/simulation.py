@@ -499,6 +499,11 @@ class Simulation(Assertions):
         return f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
 
     @property
+    def repeatable(self) -> bool:
+        """Whether the same choices make the same run; on a server, one instant has no order."""
+        return self._boundary.scene.memory is not None
+
+    @property
     def steps(self) -> int:
         """How many callbacks the loop has run so far, counted as for the bound of that name."""
         return self._boundary.bound.steps

@@ -177,7 +177,7 @@ def test_any_test_with_a_world_can_be_searched_from_the_command_line(run):
         runs.append("none")
 
     def test_the_runs():
-        assert runs.count("world") == 20
+        assert runs.count("world") == 20 + 1  # the first is made twice
         assert runs.count("none") == 1
     """
     )
@@ -200,7 +200,7 @@ def test_a_test_is_run_at_least_once(run):
 
 
 def test_fixtures_of_wider_scopes_are_set_up_once(run):
-    """Function-scoped ones are set up and torn down for each run."""
+    """Function-scoped ones are set up and torn down for each run; the first run is made twice."""
     program = """
     import pytest
 
@@ -222,7 +222,7 @@ def test_fixtures_of_wider_scopes_are_set_up_once(run):
     async def test_runs(sim, narrow): ...
 
     def test_the_log(wide):
-        assert log == ["wide up"] + ["narrow up", "narrow down"] * 3
+        assert log == ["wide up"] + ["narrow up", "narrow down"] * 4
     """
     run(program).assert_outcomes(passed=2)
 
@@ -321,3 +321,109 @@ def test_a_run_without_end_is_reported_as_any_failure(run, pytester):
     again.stdout.fnmatch_lines(
         ["*EndlessRun: a run without end*", "FAILED * - replayed: *EndlessRun*"]
     )
+
+
+def test_the_first_run_is_made_twice(run):
+    """What cannot be made again is not worth being found; what may be why is named."""
+    program = """
+    import pytest
+
+    served = []
+
+    async def serve(guest: str) -> None: ...
+
+    @pytest.mark.docket(seeds=30)
+    async def test_serves(sim):
+        served.append("guest")
+        await sim.docket.add(serve, key="table-1")(f"guest {len(served)}")
+        await sim.run_until_idle()
+    """
+    result = run(program)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "NotDeterministic: the same choices have led to two different runs*",
+            "*table-1: scheduled serve(guest='guest 1')*",
+            "*there: scheduled serve(guest='guest 2')*",
+            "*likely cause  state left from one run to the next: test_shop.served",
+            "*@pytest.mark.docket(determinism=False)*",
+        ]
+    )
+    tolerated = program.replace("seeds=30", "seeds=30, determinism=False")
+    run(tolerated).assert_outcomes(passed=1)
+
+
+def test_whole_suites_may_do_without_the_second_run(run, pytester):
+    """By the ini file; the marker of a test may still ask for it."""
+    pytester.makeini("[pytest]\ndocket_determinism = false\n")
+    program = """
+    import pytest
+
+    runs = []
+
+    async def task(number: int) -> None: ...
+
+    async def test_counts(sim):
+        runs.append(1)
+        await sim.docket.add(task, key="k")(len(runs))
+        await sim.run_until_idle()
+
+    @pytest.mark.docket(determinism=True)
+    async def test_counts_and_minds(sim):
+        runs.append(1)
+        await sim.docket.add(task, key="k")(len(runs))
+        await sim.run_until_idle()
+    """
+    run(program, "--docket-seeds=5").assert_outcomes(passed=1, failed=1)
+
+
+def test_a_directory_of_its_own_is_no_difference_between_runs(run):
+    """pytest makes one for each run, with another name; also where it is in keys and errors."""
+    run(
+        """
+    import pytest
+
+    async def write(path: str) -> None:
+        raise OSError(f"{path} is full")
+
+    @pytest.fixture
+    def letters(tmp_path):
+        path = tmp_path / "letters"
+        path.mkdir()
+        return path
+
+    @pytest.mark.docket(seeds=5, faults="rough", allow_failures=True)
+    async def test_writes(sim, letters):
+        await sim.docket.add(write, key=f"{letters}/a")(f"{letters}/a")
+        await sim.run_until_idle()
+    """
+    ).assert_outcomes(passed=1)
+
+
+def test_on_a_server_the_first_run_is_not_made_twice(run):
+    """What a server does at one instant has no order: two runs may differ, and both be right."""
+    program = """
+    import pytest
+
+    runs = []
+
+    @pytest.mark.docket(seeds=3, store="fakeredis")
+    async def test_runs(sim):
+        runs.append(1)
+
+    def test_the_runs():
+        assert len(runs) == 3
+    """
+    run(program).assert_outcomes(passed=2)
+
+
+def test_determinism_is_a_yes_or_no(run):
+    """The message says what was expected, and where."""
+    result = run("""
+    import pytest
+
+    @pytest.mark.docket(seeds=3, determinism="no")
+    async def test_runs(sim): ...
+    """)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*determinism: expected True or False, found 'no'*"])
