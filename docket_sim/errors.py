@@ -16,7 +16,7 @@ Each message says what was expected, what was found and what to do about it.
     └── SimulationError         a simulated run that cannot go on
         ├── Deadlock            nothing can ever happen again
         ├── Spinning            the run goes on, but time does not
-        ├── EndlessRun          work that keeps scheduling more work
+        ├── EndlessRun          work that keeps scheduling more work, or time that passes in vain
         ├── ClockHeld           outside work has held virtual time for too long
         ├── BlockingSleep       `time.sleep()` on the event loop
         ├── NothingToRun        a step was asked for and there is none
@@ -121,7 +121,7 @@ class Spinning(SimulationError):
 
 
 class EndlessRun(SimulationError):
-    """Work kept scheduling more work beyond the run's bound."""
+    """Work kept scheduling more work beyond the run's bound, or time kept passing in vain."""
 
 
 class ClockHeld(SimulationError):

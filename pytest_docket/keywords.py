@@ -14,6 +14,9 @@ import pytest
 
 from pytest_docket.options import OPTIONS, instant
 
+_OF_THE_SEARCH = ("seeds", "determinism")
+"""What a marker may say that is not the world's business, but that of who runs the test."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fixtures:
@@ -64,6 +67,24 @@ def seeds(node: pytest.Item) -> int:
     return 0
 
 
+def determinism(node: pytest.Item) -> bool:
+    """Whether the first run of a search of the test `node` is to be made twice.
+
+    Raises:
+        Failed: the marker says neither yes nor no.
+    """
+    for marker in node.iter_markers("docket"):
+        said = marker.kwargs.get("determinism")
+        if isinstance(said, bool):
+            return said
+        if said is not None:
+            _refuse(
+                f"@pytest.mark.docket at {node.nodeid}: determinism: expected True or False, "
+                f"found {said!r}"
+            )
+    return node.config.stash[OPTIONS].determinism
+
+
 def default_tasks(config: pytest.Config) -> Any:
     """The tasks that the ini file names, or none."""
     return config.stash[OPTIONS].ini.get("tasks", ())
@@ -97,7 +118,8 @@ def _from_markers(node: pytest.Item, known: list[str]) -> dict[str, Any]:
         if marker.args:
             _refuse(f"{where} takes keywords only, found {marker.args!r}")
         said = {**marker.kwargs, **said}
-    said.pop("seeds", None)  # how often the test is run is not the world's business
+    for name in _OF_THE_SEARCH:
+        said.pop(name, None)
     return _checked(where, said, known)
 
 
@@ -109,7 +131,7 @@ def _checked(where: str, said: dict[str, Any], known: list[str]) -> dict[str, An
         _refuse(
             f"{where} has the unknown keyword {', '.join(unknown)}; "
             + (f"did you mean {meant}? " if meant else "")
-            + f"expected some of {', '.join(sorted([*known, 'seeds']))}"
+            + f"expected some of {', '.join(sorted([*known, *_OF_THE_SEARCH]))}"
         )
     if "start" in said:
         said["start"] = _as_instant(where, said["start"])

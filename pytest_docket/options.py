@@ -32,6 +32,7 @@ class Options:
         seeds: how many times each test with a world is run, or `None` for what its marker says.
         replay: the token of the only run of each test with a world, or `None`.
         failures: where failing runs of a search are kept, or `None`.
+        determinism: whether a search makes its first run twice, where the marker says nothing.
     """
 
     ini: dict[str, Any]
@@ -43,6 +44,7 @@ class Options:
     seeds: int | None = None
     replay: str | None = None
     failures: Path | None = None
+    determinism: bool = True
 
     @property
     def header(self) -> str:
@@ -141,6 +143,7 @@ def read(config: pytest.Config) -> Options:
     lines = said.pop("timeline_lines", 100)
     html: str | None = config.getoption("--docket-html")
     failures = said.pop("failures", ".docket")
+    determinism = said.pop("determinism", True)
     timeline: Any = config.getoption("--docket-timeline")
     return Options(
         ini=said,
@@ -152,6 +155,7 @@ def read(config: pytest.Config) -> Options:
         seeds=_seeds(config),
         replay=config.getoption("--docket-replay"),
         failures=config.rootpath / failures if failures else None,
+        determinism=determinism,
     )
 
 
@@ -261,8 +265,10 @@ _SETTINGS = {
     "store": _Setting("string", "where the dockets of worlds live, as for --docket-store"),
     "faults": _Setting("string", "what goes wrong in a world: none, rough, hostile", _profile),
     "failures": _Setting("string", "where failing runs of a search are kept; .docket by default"),
+    "determinism": _Setting("bool", "whether a search makes its first run twice, to compare"),
     "freeze": _Setting("bool", "whether user code sees virtual time in datetime.now()"),
     "patience": _Setting("float", "real seconds that threads may hold virtual time", _positive),
+    "steps": _Setting("int", "steps of a run without progress before it has no end", _positive),
     "allow_failures": _Setting("bool", "whether executions may end failed unseen"),
     "allow_pending": _Setting("string", "whether work may be left: true, false, future", _pending),
     "allow_leaked_tasks": _Setting("bool", "whether a test may leave asyncio tasks running"),

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_docket.keywords import seeds
+from pytest_docket.keywords import determinism, seeds
 from pytest_docket.options import OPTIONS, add_options, read
 from pytest_docket.stash import (
     BODY,
+    CHOICES,
     ERROR,
     PASSED,
     WORLD,
     item_of,
     note_marker,
+    note_paths,
     refuse_idle_marker,
     uses_world,
 )
@@ -141,7 +143,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     from pytest_docket.search import Wanted, run_many_times
 
     seed = options.command_line.get("seed", 0)
-    run_many_times(item, nextitem, Wanted(runs, seed, options.replay))
+    run_many_times(item, nextitem, Wanted(runs, seed, options.replay, determinism(item)))
     return True
 
 
@@ -189,6 +191,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that has passed, but left something undone."""
     __tracebackhide__ = True
+    if CHOICES in item.stash:
+        note_paths(item)
     result = yield
     refuse_idle_marker(item)
     world = item.stash.get(WORLD, None)

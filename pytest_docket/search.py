@@ -13,17 +13,23 @@ from typing import Any, cast
 import pytest
 from _pytest.runner import runtestprotocol
 
-from docket_sim import Simulation
+from docket_sim import NotDeterministic, Simulation
 from docket_sim.search.explore import keep_failure, kept_token, silenced
 from docket_sim.search.explorer import Budget, Exploration, Explorer, Found
 from docket_sim.search.report import headline, report, summary
 from docket_sim.search.token import Outdated, Recorded, read_token, token_of
 from docket_sim.search.trial import Trial
+from docket_sim.search.twice import TwiceAtFirst
 from docket_sim.simulation.choices import Choices, Replay, Source
 from pytest_docket.options import OPTIONS
-from pytest_docket.stash import CHOICES, ERROR, WORLD, forget_run
+from pytest_docket.stash import CHOICES, ERROR, PATHS, WORLD, forget_run
 
 _SECTION = "docket search"
+_MAY_DIFFER = (
+    "Fixtures of the test are a part of its runs; those of wider scopes are the same in each. If "
+    "runs are meant to differ, say @pytest.mark.docket(determinism=False): then a failure may not "
+    "be found again."
+)
 
 
 class NotSearchable(Exception):
@@ -38,11 +44,13 @@ class Wanted:
         runs: how many times to run it, at most.
         seed: what chance draws from.
         replay: the token of the only run to make, or `None`.
+        determinism: whether the first run is made twice, to see that a run can be made again.
     """
 
     runs: int
     seed: int
     replay: str | None
+    determinism: bool
 
 
 class Searched:
@@ -72,9 +80,18 @@ class Searched:
             self._leave()
 
     def _explore(self, wanted: Wanted) -> None:
-        explorer = Explorer(self._attempt, budget=Budget(wanted.runs), seed=wanted.seed)
-        with silenced():
-            seen = explorer.explore()
+        attempt = TwiceAtFirst(
+            self._attempt,
+            getattr(self._item, "obj", None),
+            wanted=lambda: wanted.determinism and self._world.repeatable,
+        )
+        explorer = Explorer(attempt, budget=Budget(wanted.runs), seed=wanted.seed)
+        try:
+            with silenced():
+                seen = explorer.explore()
+        except NotDeterministic as error:
+            self._fail_call(f"NotDeterministic: {error}\n\n{_MAY_DIFFER}")
+            return
         if seen.found is None:
             self._add_to_call(summary(seen))
             return
@@ -134,7 +151,8 @@ class Searched:
             self._seconds[when] = self._seconds.get(when, 0) + one.duration
         if WORLD not in item.stash or any(one.skipped for one in self.reports):
             raise NotSearchable
-        return Trial.of(choices, item.stash.get(ERROR, None), item.stash[WORLD])
+        error, paths = item.stash.get(ERROR, None), item.stash.get(PATHS, None)
+        return Trial.of(choices, error, item.stash[WORLD], paths)
 
     @property
     def _world(self) -> Simulation:

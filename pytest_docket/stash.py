@@ -1,6 +1,7 @@
 """What the plugin keeps with a test, and what can be told of one before there is a world."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ MARKED = pytest.StashKey[bool]()
 PASSED = pytest.StashKey[bool]()
 CHOICES: "pytest.StashKey[Choices]" = pytest.StashKey()
 ERROR = pytest.StashKey[BaseException]()
+PATHS = pytest.StashKey[Mapping[str, str]]()
 
 WORLD_FIXTURE = "_docket_world"
 _NEEDED_FIRST = ("docket_tasks", "docket_config", "docket_start", "docket_store")
@@ -22,10 +24,17 @@ _NEEDED_FIRST = ("docket_tasks", "docket_config", "docket_start", "docket_store"
 
 def forget_run(item: pytest.Item) -> None:
     """Forget what was kept of a run of `item`, before the next."""
-    for key in (WORLD, BODY, PASSED, ERROR):
+    for key in (WORLD, BODY, PASSED, ERROR, PATHS):
         untyped: Any = key
         if untyped in item.stash:
             del item.stash[untyped]
+
+
+def note_paths(item: pytest.Item) -> None:
+    """Remember the paths that fixtures gave to this run of `item`; the next one has others."""
+    values: Mapping[str, Any] = getattr(item, "funcargs", None) or {}
+    paths = {name: value for name, value in values.items() if isinstance(value, Path)}
+    item.stash[PATHS] = {str(path): f"<{name}>" for name, path in paths.items()}
 
 
 def item_of(request: pytest.FixtureRequest) -> pytest.Item:

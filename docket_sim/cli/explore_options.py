@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from docket_sim.simulation.bound import DEFAULT_STEPS
+
 _RUNS = 10_000
 _WORKERS = 2
 
@@ -36,11 +38,14 @@ class Subject:
     )
     workers: Annotated[int, typer.Option(min=1, help="How many workers each world has.")] = _WORKERS
     seed: Annotated[int, typer.Option(help="What chance draws from.")] = 0
+    steps: Annotated[
+        int, typer.Option(min=1, help="How many steps without progress make a run an endless one.")
+    ] = DEFAULT_STEPS
 
     @property
     def world(self) -> dict[str, Any]:
         """The keywords of each world."""
-        return {"faults": self.faults.value, "workers": self.workers}
+        return {"faults": self.faults.value, "workers": self.workers, "steps": self.steps}
 
     @property
     def told(self) -> dict[str, Any]:
@@ -55,6 +60,8 @@ class Subject:
             words += ["--faults", self.faults.value]
         if self.workers != _WORKERS:
             words += ["--workers", str(self.workers)]
+        if self.steps != DEFAULT_STEPS:
+            words += ["--steps", str(self.steps)]
         return shlex.join(words)
 
 

@@ -4,7 +4,7 @@ It holds plain values, so one that was made in another process can be compared a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -38,7 +38,14 @@ class Account:
     def of(cls, trial: Trial) -> "Account":
         """The account of a run that was made."""
         end = "" if trial.error is None else _without_addresses(error_text(trial.error))
-        return cls(tuple(trial.timeline), tuple(trial.choices.tape), end)
+        moments = tuple(trial.timeline)
+        if trial.aliases:
+            end = _under_aliases(end, trial.aliases)
+            moments = tuple(
+                _said_otherwise(one, lambda text: _under_aliases(text, trial.aliases))
+                for one in moments
+            )
+        return cls(moments, tuple(trial.choices.tape), end)
 
     def difference(self, other: "Account") -> str | None:
         """Where the two runs part, in words; `None` when they are the same.
@@ -85,22 +92,21 @@ def _same_errors(one: BaseException, two: BaseException) -> bool:
 
 
 def _telling(moments: Sequence[Moment]) -> list[Moment]:
-    return [_cleaned(one) if "0x" in one.details + one.call else one for one in moments]
+    return [
+        _said_otherwise(one, _without_addresses) if "0x" in one.details + one.call else one
+        for one in moments
+    ]
 
 
-def _cleaned(moment: Moment) -> Moment:
-    return Moment(
-        at=moment.at,
-        elapsed=moment.elapsed,
-        what=moment.what,
-        call=_without_addresses(moment.call),
-        task=moment.task,
-        key=moment.key,
-        attempt=moment.attempt,
-        worker=moment.worker,
-        cause=moment.cause,
-        details=_without_addresses(moment.details),
-    )
+def _said_otherwise(moment: Moment, say: Callable[[str], str]) -> Moment:
+    call, details, key = say(moment.call), say(moment.details), say(moment.key)
+    return replace(moment, call=call, details=details, key=key)
+
+
+def _under_aliases(text: str, aliases: Mapping[str, str]) -> str:
+    for own in sorted(aliases, key=len, reverse=True):  # a part of one may be one as well
+        text = text.replace(own, aliases[own])
+    return text
 
 
 def _without_addresses(text: str) -> str:

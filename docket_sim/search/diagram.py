@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from docket_sim.clock.durations import short
 from docket_sim.entropy import short_key
-from docket_sim.execution import Finish, Reschedule, TaskCall
+from docket_sim.execution import Disposition, Finish, Reschedule, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.faults.journal import Began, Entry, Incident, Journal
 from docket_sim.simulation.timeline import Timeline, shortened
-from docket_sim.store import Claimed, Settled
+from docket_sim.store import Claimed, Settled, Submitted
 
 _STORE = "store"
 _ROWS = 60
@@ -211,7 +211,15 @@ def _answer(call: StoreCall) -> str:
 
 def _submit(call: StoreCall) -> tuple[str, str]:
     keys = _keys(one.key for one in call.calls)
-    return f"add {keys}", "scheduled" if call.answered_at is not None else ""
+    return f"{'replace' if call.replace else 'add'} {keys}", _accepted(call.answer)
+
+
+def _accepted(answer: Any) -> str:
+    submitted: list[Submitted] = [answer] if isinstance(answer, Submitted) else answer or []
+    if not submitted:
+        return ""
+    known = all(one.disposition is Disposition.ALREADY_SCHEDULED for one in submitted)
+    return "scheduled already" if known else "scheduled"
 
 
 def _renew(call: StoreCall) -> tuple[str, str] | None:

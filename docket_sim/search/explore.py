@@ -73,7 +73,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
         depth: for small scopes: instead of leaving anything to chance, make every run that differs
             from the default one in up to so many choices, those left out that lead nowhere new.
             `exhausted` in what is returned tells whether the budget was enough for that.
-        **world: further keywords of `simulate`.
+        **world: further keywords of `simulate`; `steps` for runs that are longer than usual.
 
     Returns:
         What was seen. Look at its `faults`: a search in which none happened has shown little.

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from docket_sim.search.trial import Trial
 from docket_sim.simulation.choices import Choices, Replay, Site
 
+_STEPS = 20_000_000  # of all its runs: those of a run without end would take hours
+
 Deviations = dict[Site, int]
 Attempt = Callable[[Choices], Trial]
 
@@ -26,10 +28,11 @@ class Shrinker:
         Args:
             found: the failing run.
             attempt: makes a run.
-            limit: how many runs there may be.
+            limit: how many runs there may be; fewer, where they are long.
         """
         self.best = found
         self.attempts = 0
+        self._steps = 0
         self._signature = found.signature
         self._attempt = attempt
         self._limit = limit
@@ -38,7 +41,7 @@ class Shrinker:
     def shrink(self) -> Trial:
         """The simplest failing run that was found."""
         while self._remove() or self._lower() or self._hasten():
-            if self.attempts >= self._limit:
+            if self._spent:
                 break
         return self.best
 
@@ -82,17 +85,22 @@ class Shrinker:
         return hastened
 
     @property
+    def _spent(self) -> bool:
+        return self.attempts >= self._limit or self._steps >= _STEPS
+
+    @property
     def _deviations(self) -> Deviations:
         return self.best.choices.deviations
 
     def _accepts(self, items: Sequence[tuple[Site, int]]) -> bool:
         """Whether the run with those choices fails as well; then it is the best."""
         wanted = tuple(sorted(items))
-        if wanted in self._tried or self.attempts >= self._limit:
+        if wanted in self._tried or self._spent:
             return False
         self._tried.add(wanted)
         self.attempts += 1
         trial = self._attempt(Choices(Replay(dict(items))))
+        self._steps += trial.steps
         if trial.signature != self._signature or not _simpler(trial, self.best):
             return False
         self.best = trial

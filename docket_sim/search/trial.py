@@ -2,8 +2,8 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import PurePath
 from typing import Any
@@ -31,17 +31,28 @@ class Trial:
         error: what it failed with, or `None`.
         timeline: what happened.
         journal: what passed between the workers and the store.
+        steps: how many steps it took.
+        aliases: texts that were this run's own, such as the path of a directory that was made for
+            it, and what they stand for where runs are compared.
     """
 
     choices: Choices
     error: BaseException | None
     timeline: Timeline
     journal: Journal
+    steps: int
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
-    def of(cls, choices: Choices, error: BaseException | None, world: Simulation) -> "Trial":
+    def of(
+        cls,
+        choices: Choices,
+        error: BaseException | None,
+        world: Simulation,
+        aliases: Mapping[str, str] | None = None,
+    ) -> "Trial":
         """The run of `world` that has ended with `error`."""
-        return cls(choices, error, world.timeline, world.journal)
+        return cls(choices, error, world.timeline, world.journal, world.steps, aliases or {})
 
     @property
     def signature(self) -> Signature | None:

@@ -11,18 +11,26 @@ from docket_sim.simulation.choices import Choices, Replay
 Attempt = Callable[[Choices], Trial]
 
 
+def _always() -> bool:
+    return True
+
+
 class TwiceAtFirst:
     """Makes runs, and the first of them a second time, to see that the two are the same."""
 
-    def __init__(self, attempt: Attempt, scenario: object) -> None:
+    def __init__(
+        self, attempt: Attempt, scenario: object, *, wanted: Callable[[], bool] = _always
+    ) -> None:
         """
         Args:
             attempt: makes a run.
             scenario: what is run; where no clock and no chance is to blame, what it holds is
                 looked through for what one run leaves to the next.
+            wanted: asked after the first run whether it is to be made a second time.
         """
         self._attempt = attempt
         self._scenario = scenario
+        self._wanted = wanted
         self._first = True
 
     def __call__(self, choices: Choices) -> Trial:
@@ -35,7 +43,8 @@ class TwiceAtFirst:
         trial = self._attempt(choices)
         if self._first:
             self._first = False
-            refuse_another(trial, self._attempt, self._scenario)
+            if self._wanted():
+                refuse_another(trial, self._attempt, self._scenario)
         return trial
 
 

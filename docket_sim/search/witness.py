@@ -18,6 +18,7 @@ from docket_sim.entropy import is_anybodys
 _STANDARD = sysconfig.get_paths()["stdlib"]
 _INSTALLED = sysconfig.get_paths()["purelib"]
 _OURS = Path(__file__).parents[1]
+_PLUGINS = _OURS.with_name("pytest_docket")
 # What takes user code's calls to the machine: behind it stands who has asked.
 _GO_BETWEENS = {str(_OURS / "simulation" / name) for name in ("loop.py", "outside.py", "sleep.py")}
 
@@ -189,7 +190,9 @@ def _asking(frame: FrameType | None) -> FrameType | None:
 def _is_the_users(code: CodeType) -> bool:
     file = code.co_filename
     return not (
-        file.startswith(("<", str(_OURS), _INSTALLED)) or _is_standard(code) or "_pytest" in file
+        file.startswith(("<", str(_OURS), str(_PLUGINS), _INSTALLED))
+        or _is_standard(code)
+        or "_pytest" in file
     )
 
 

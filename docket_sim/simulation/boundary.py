@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from docket_sim.clock import VirtualClock
 from docket_sim.entropy import Entropy, SeededEntropy
+from docket_sim.simulation.bound import Bound
 from docket_sim.simulation.choices import Choices, ChosenEntropy
 from docket_sim.simulation.faults.court import Court
 from docket_sim.simulation.faults.rules import Faults
@@ -28,6 +29,7 @@ class Boundary:
         faults: what goes wrong.
         rehearsal: which runs were only made once more.
         scene: what invariants look at.
+        bound: how many steps the run may take.
         store: the store as the docket and the workers see it.
     """
 
@@ -38,6 +40,7 @@ class Boundary:
         faults: Faults,
         choices: Choices | None,
         seed: int,
+        steps: int,
     ) -> None:
         """
         Args:
@@ -46,6 +49,7 @@ class Boundary:
             faults: what goes wrong.
             choices: what decides, or `None` when nothing is left to choose.
             seed: what jitter is drawn from, when nothing is left to choose.
+            steps: how many steps the run may take without progress.
         """
         self.entropy: Entropy = SeededEntropy(seed) if choices is None else ChosenEntropy(choices)
         self.turnstile = Turnstile(behind)
@@ -55,10 +59,13 @@ class Boundary:
         self.rehearsal = Rehearsal(takes_place=faults.run_twice)
         self.court.after.append(self.rehearsal.note)
         self.scene = Scene(clock.start, behind, self.court.troubles)
+        calls = self.court.troubles.journal.entries
+        self.bound = Bound.of_a_run(steps, calls, searching=choices is not None)
         self._direct = isinstance(behind, MemoryStore) and not behind.yields
 
     def use(self, loop: VirtualLoop) -> None:
         """Say which loop the simulation runs on."""
+        loop.bound = self.bound
         self.court.use(loop, direct=self._direct)
 
     async def _redeliver(self, claim: Claim, now: datetime) -> None:

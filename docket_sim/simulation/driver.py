@@ -28,6 +28,7 @@ class Driver:
     Attributes:
         loop: the simulation's loop, once there is one.
         hosts: the machines that the workers run on.
+        journal: what passes between the workers and the store.
         failures: what has failed, and what has broken the run.
         when_idle: called when nothing is left to run; raises if something is wrong all the same.
         driving: whether a verb is under way.
@@ -49,6 +50,7 @@ class Driver:
         self._turnstile = boundary.turnstile
         self._court = boundary.court
         self.hosts = boundary.court.troubles.hosts
+        self.journal = boundary.court.troubles.journal
         self._crew = crew
         self._turnstile.gated.update(crew.names)
         crew.engaged = self._turnstile.gated.add

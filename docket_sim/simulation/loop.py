@@ -22,13 +22,14 @@ from weakref import WeakSet
 
 from docket_sim.clock import VirtualClock
 from docket_sim.clock.virtual import LAST_INSTANT
-from docket_sim.errors import Deadlock, Spinning
+from docket_sim.errors import Deadlock, EndlessRun, Spinning
 from docket_sim.simulation.accounting import AccountingLoop, setter
+from docket_sim.simulation.bound import Bound
 from docket_sim.simulation.collector import Collector
 from docket_sim.simulation.handles import Handle, InOrder, VirtualFuture, VirtualTask
 from docket_sim.simulation.interrupt import Interrupt
 from docket_sim.simulation.timers import Timer, Timers
-from docket_sim.simulation.waiting import deadlock_report, spin_report
+from docket_sim.simulation.waiting import deadlock_report, endless_report, spin_report
 
 _STRETCH = 64  # rounds: under constant load, real sockets are looked at this often
 _HOUSEKEEPING_ROUNDS = 16  # jumps in which nothing but housekeeping happens before giving up
@@ -43,6 +44,7 @@ class VirtualLoop(AccountingLoop):
     Attributes:
         clock: the virtual time; `loop.time()` is the seconds since its start.
         spin_limit: how many rounds may pass at one instant before the run counts as spinning.
+        bound: how many steps there may be before it counts as endless.
         admits: asked before anything runs whether it may, or `None` when everything may.
     """
 
@@ -66,6 +68,7 @@ class VirtualLoop(AccountingLoop):
         """
         self.clock = clock or VirtualClock()
         self.spin_limit = spin_limit
+        self.bound = Bound()
         self._tasks: WeakSet[VirtualTask] = WeakSet()
         self.admits: Callable[[asyncio.Handle], bool] | None = None
         self._timers = Timers()
@@ -166,6 +169,7 @@ class VirtualLoop(AccountingLoop):
         self._rounds_here = 0
         self._quiet_jumps = 0
         self._quiet_since = self.clock.microseconds
+        self.bound.note_progress(self.clock.microseconds)
 
     def unfinished(self) -> list[VirtualTask]:
         """The tasks of this loop that are not done, in the order in which they were made.
@@ -190,10 +194,15 @@ class VirtualLoop(AccountingLoop):
         """What is about to run, in order."""
         return [handle for handle in self._ready if not handle.cancelled()]
 
+    def to_come(self) -> list[asyncio.Handle]:
+        """What is about to run, and the timers that are set, in order."""
+        return [*self.runnable(), *self._due_now, *self._timers.in_order()]
+
     # How it runs.
 
     def run_forever(self) -> None:
         """Run until stopped."""
+        self._refuse_endless()  # here, too: many short runs are no stretch
         with self._collector.in_charge(), self._interrupt.noticed(self._wake):
             super().run_forever()
 
@@ -218,12 +227,15 @@ class VirtualLoop(AccountingLoop):
                         self._report_callback(handle, error)
             handle = None  # a traceback that leads here must not keep a failed task alive
             if self._stopping:
+                self.bound.note_callbacks(ran)
                 return
         self._end_stretch(ran)
 
     def _end_stretch(self, ran: int) -> None:
         """Look after what need not be looked after in each round."""
         self._collector.after(ran)
+        self.bound.note_callbacks(ran)
+        self._refuse_endless()
         self.poll(0)
         now = self.clock.microseconds
         awaited = self.outside.hold() or self.conversations.hold()
@@ -235,6 +247,11 @@ class VirtualLoop(AccountingLoop):
         if self._rounds_here > self.spin_limit:
             self._rounds_here = 0
             raise Spinning(spin_report(self, self.clock, self.spin_limit))
+
+    def _refuse_endless(self) -> None:
+        what = self.bound.exceeded()
+        if what is not None:
+            raise EndlessRun(endless_report(self, self.clock, what, self.bound.since))
 
     def _make_ready(self) -> None:
         """Take what has become due meanwhile; where that is nothing, wait."""

@@ -32,6 +32,19 @@ def count(name: str, given: object) -> int:
     return given
 
 
+def steps(given: object) -> int:
+    """How many steps of the loop there may be without progress.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: there is none.
+    """
+    number = count("steps", given)
+    if number < 1:
+        raise ValueError(f"steps= is 1 or more, found {number}")
+    return number
+
+
 def ttl(given: object) -> timedelta:
     """How long results are kept.
 

@@ -16,6 +16,7 @@ from docket_sim.events import ErrorRead, Event, Finished, Retried, Scheduled, So
 from docket_sim.perform import Performed
 from docket_sim.simulation import refusals
 from docket_sim.simulation.backend import backend
+from docket_sim.simulation.bound import DEFAULT_STEPS
 from docket_sim.simulation.boundary import Boundary
 from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.crew import Crew
@@ -85,6 +86,7 @@ class Simulation(Assertions):
         allow_leaked_tasks: bool = False,
         allow_blocking_sleep: bool = False,
         patience: float = 5.0,
+        steps: int = DEFAULT_STEPS,
         faults: str | Faults | Iterable[Faults] | None = None,
         choices: Choices | None = None,
         unchecked: Collection[str] = (),
@@ -115,6 +117,9 @@ class Simulation(Assertions):
             allow_leaked_tasks: whether asyncio tasks may be left running at the end.
             allow_blocking_sleep: whether `time.sleep()` may block the event loop for real.
             patience: how many seconds of real time threads may hold virtual time.
+            steps: how many callbacks the loop may run without any call being scheduled, retried or
+                ended, before the run counts as endless; a call of the store counts as 20. In a
+                search, a run may take ten times as many altogether.
             faults: what is done to workers and store calls: `none`, `rough`, `hostile`, rules such
                 as `Faults.crash_worker(before="settle")`, or several of these.
             choices: what decides where rules with odds strike, how long store calls take, and
@@ -124,7 +129,7 @@ class Simulation(Assertions):
                 a test of whether tasks are idempotent. Timeline and assertions see the first run.
 
         Raises:
-            ValueError: a naive `start`, or no workers.
+            ValueError: a naive `start`, no workers, or no steps.
             TypeError: a flag that is neither true nor false, a count that is no whole number, an
                 `execution_ttl` that is no timedelta, or `tasks` that are no list of tasks.
         """
@@ -135,7 +140,7 @@ class Simulation(Assertions):
         self.clock = VirtualClock(start)
         behind = backend(store, execution_ttl=refusals.ttl(execution_ttl))
         rules = Faults.of(faults, run_twice=refusals.flag("run_twice", run_twice))
-        self._boundary = Boundary(self.clock, behind, rules, choices, seed)
+        self._boundary = Boundary(self.clock, behind, rules, choices, seed, refusals.steps(steps))
         after_submit = self._run_inline if refusals.flag("inline", inline) else None
         self.docket = make_docket(self.clock, self._boundary, codec, after_submit)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
@@ -149,7 +154,6 @@ class Simulation(Assertions):
         self._stand_ins = StandIns(self.docket, dependencies)
         self._driver = Driver(self.clock, self._boundary, self._crew, self.timeline, self._failures)
         self._invariants = Invariants(self._boundary, unchecked, self._driver, self.docket)
-        self._rehearsal = self._boundary.rehearsal
         self._leftovers = Leftovers(self.evidence, self._driver.planted)
         self._world = self._surroundings(
             patience, freeze=freeze, allow_blocking_sleep=allow_blocking_sleep
@@ -183,6 +187,7 @@ class Simulation(Assertions):
         Raises:
             Deadlock: nothing can ever happen again.
             Spinning: the run goes on, but time does not.
+            EndlessRun: time goes on, but nothing comes of it.
             ClockHeld: a thread or child process took too long.
         """
         __tracebackhide__ = True
@@ -494,6 +499,16 @@ class Simulation(Assertions):
         return f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
 
     @property
+    def repeatable(self) -> bool:
+        """Whether the same choices make the same run; on a server, one instant has no order."""
+        return self._boundary.scene.memory is not None
+
+    @property
+    def steps(self) -> int:
+        """How many callbacks the loop has run so far, counted as for the bound of that name."""
+        return self._boundary.bound.steps
+
+    @property
     def workers(self) -> list[Worker]:
         """The workers; there are none before the first verb."""
         return list(self._crew.workers)
@@ -553,7 +568,7 @@ class Simulation(Assertions):
             self._failures.acknowledge_read(event)
             return
         self.journal.notify(event)
-        if self._rehearsal.hides(event):
+        if self._boundary.rehearsal.hides(event):
             return
         self.timeline.notify(event)
         if isinstance(event, Scheduled | Finished | Retried):

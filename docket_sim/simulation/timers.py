@@ -114,6 +114,10 @@ class Timers:
             timer._scheduled = True
             self.add(instant, timer)
 
+    def in_order(self) -> list[Timer]:
+        """The timers that are set, the earliest first."""
+        return [timer for _, _, timer in sorted(self._heap) if not timer._cancelled]
+
     def only_housekeeping(self) -> bool:
         """Whether nothing but housekeeping is set."""
         return all(timer._cancelled or timer.keeps_house for _, _, timer in self._heap)

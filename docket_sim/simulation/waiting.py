@@ -24,6 +24,7 @@ class RunnableLoop(Protocol):
     """What a report asks of a loop."""
 
     def runnable(self) -> list[asyncio.Handle]: ...
+    def to_come(self) -> list[asyncio.Handle]: ...
 
 
 def deadlock_report(loop: asyncio.AbstractEventLoop, clock: VirtualClock, since: int) -> str:
@@ -52,6 +53,27 @@ def spin_report(loop: RunnableLoop, clock: VirtualClock, rounds: int) -> str:
     )
 
 
+def endless_report(loop: Any, clock: VirtualClock, taken: str, since: int) -> str:
+    """What to say when time goes on, and nothing comes of it.
+
+    Args:
+        loop: the loop whose tasks wait.
+        clock: the virtual time.
+        taken: how many steps it has taken, and what is wrong with that.
+        since: the microseconds after the start since which nothing has come of it.
+    """
+    last = timedelta(microseconds=since)
+    callbacks = describe_callbacks(loop)
+    return (
+        f"a run without end: it has taken {taken}, and it is {clock.now().isoformat()} "
+        f"(+{short(clock.elapsed)}); the last that came of it was at +{short(last)}.\n"
+        f"Let what waits in a loop give up, by asyncio.timeout() for example; where so many steps "
+        f"are meant, steps=n of simulate() or explore() allows more. "
+        f"Waiting:\n{describe_waiting(loop)}"
+        + (f"\nTo be called:\n{callbacks}" if callbacks else "")
+    )
+
+
 def describe_waiting(loop: asyncio.AbstractEventLoop) -> str:
     """One entry for each task of `loop` that has not ended: its name, and the line it waits at."""
     tasks = sorted(asyncio.all_tasks(loop), key=hash)
@@ -63,6 +85,20 @@ def describe_runnable(loop: RunnableLoop) -> str:
     """One entry for each task that is about to run."""
     owners = dict.fromkeys(_owner(handle) for handle in loop.runnable())
     return _listed(_entry(task) for task in owners if task is not None) or "  plain callbacks only"
+
+
+def describe_callbacks(loop: RunnableLoop) -> str:
+    """One entry for each of the user's own functions that is to be called; "" for none."""
+    codes = dict.fromkeys(_code(handle) for handle in loop.to_come())
+    return _listed(
+        f"  {code.co_name}\n      {code.co_filename}:{code.co_firstlineno}"
+        for code in codes
+        if code is not None and not _is_ours(code)
+    )
+
+
+def _code(handle: asyncio.Handle) -> CodeType | None:
+    return getattr(getattr(handle, "_callback", None), "__code__", None)
 
 
 def _owner(handle: asyncio.Handle) -> "asyncio.Task[Any] | None":

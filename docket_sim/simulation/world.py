@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from docket_sim.clock import VirtualClock
 from docket_sim.docket import Docket
-from docket_sim.errors import Deadlock, SimulationError
+from docket_sim.errors import Deadlock, EndlessRun, SimulationError
 from docket_sim.simulation.crew import cancelled
 from docket_sim.simulation.driver import Driver
 from docket_sim.simulation.loop import VirtualLoop
@@ -123,11 +123,14 @@ class World:
 
     def _stuck(self, task: "asyncio.Task[Any]", error: BaseException) -> BaseException:
         """What to raise when the loop itself gave up while `task` waited, which ends herewith."""
-        if isinstance(error, Deadlock) and not self._driver.driving:
+        if isinstance(error, Deadlock | EndlessRun) and not self._driver.driving:
             error.add_note(
                 "No verb drives this simulation, so its workers rest: "
                 "await sim.run_until_idle(), or another verb, before waiting for results."
             )
+        in_vain = self._driver.journal.in_vain()
+        if isinstance(error, EndlessRun) and in_vain:
+            error.add_note(f"Of the last calls of the store: {in_vain}.")
         with contextlib.suppress(SimulationError):
             self.loop.run_until_complete(cancelled([task]))
         # Its traceback leads through the loop, which says nothing that the message does not.

@@ -60,6 +60,12 @@ async def at_once(sim):
     raise ValueError("nothing works")
 
 
+async def endless(sim):
+    """Polls for what never comes."""
+    while True:
+        await asyncio.sleep(1)
+
+
 async def by_hash_order(sim):
     """The same in one process, another in the next."""
     names = ["anne", "bob", "carol", "dave", "eve", "frank", "grace", "heidi", "ivan", "judy"]

@@ -76,6 +76,15 @@ def test_a_failure_is_shown_with_the_line_that_replays_it(explore):
     assert "✗ power cut before settle of order-7" in again
 
 
+def test_a_run_without_end_is_a_failure(explore):
+    """After so many steps; the line that replays it says how many."""
+    said = explore("endless", "--steps", 10_000, "--no-determinism", code=1).stdout
+    assert "run 1 of 10000 broke: EndlessRun: a run without end: it has taken 10,000 steps" in said
+    (line,) = re.findall(r"^  replay    docket-sim explore (.*)$", said, re.MULTILINE)
+    assert "--steps 10000" in line
+    assert "fails again: a run without end" in explore(*shlex.split(line), code=1).stdout
+
+
 def test_a_replay_of_what_has_been_mended_says_so(explore):
     """The token fits the world, but the run no longer fails, or goes another way."""
     said = explore("twice", code=1).stdout

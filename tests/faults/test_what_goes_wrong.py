@@ -267,3 +267,12 @@ def test_what_strikes_at_a_call_happens_at_the_next_one():
         assert sim.journal.faults == {"fail": 2}
         with pytest.raises(TypeError, match="no matter of chance"):
             sim.strike(Faults.fail("settle", odds=0.5))
+
+
+def test_a_rule_counts_its_own_strikes():
+    """One that is given twice strikes twice; one for any verb strikes once, wherever that is."""
+    fails = Faults.fail("settle")
+    for faults, strikes in ((fails, 1), (fails + fails, 2), (Faults.fail(), 1)):
+        tally, sim = outcome(faults, task=short, args=())
+        assert tally == Tally(succeeded=1)
+        assert sim.journal.faults == {"fail": strikes}

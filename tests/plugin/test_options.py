@@ -33,6 +33,7 @@ def test_the_header_shows_what_worlds_begin_with(run):
         ("start", "soon", "docket_start: expected an instant such as *, found 'soon'"),
         ("workers", "0", "docket_workers: expected more than 0, found 0"),
         ("patience", "-1.5", "docket_patience: expected more than 0, found -1.5"),
+        ("steps", "0", "docket_steps: expected more than 0, found 0"),
         ("tasks", "shop.tasks", "docket_tasks: expected a collection*found 'shop.tasks'"),
         ("allow_failures", "perhaps", "docket_allow_failures: *perhaps*"),
         ("allow_pending", "later", "docket_allow_pending: expected true, false or future*"),

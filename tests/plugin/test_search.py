@@ -95,6 +95,49 @@ def test_a_kept_failure_of_other_faults_is_searched_anew(run):
     result.stdout.fnmatch_lines(["FAILED * - run * of 100 broke*"])
 
 
+LOST_UPDATE = """
+    class Account:
+        balance = 0
+
+    accounts = {}
+
+    async def deposit(account_id: int) -> None:
+        read = accounts[account_id].balance
+        await asyncio.sleep(0.01)
+        accounts[account_id].balance = read + 1
+
+    @pytest.mark.docket(seeds=400, workers=2)
+    async def test_no_deposit_is_lost(sim):
+        accounts[1] = Account()
+        await sim.docket.add(deposit, key="a", when=sim.clock.now() + timedelta(milliseconds=30))(1)
+        await sim.docket.add(deposit, key="b")(1)
+        await sim.run_until_idle()
+        assert accounts[1].balance == 2
+"""
+
+
+def searches_in(output):
+    """What reports say of searches: the run, its diagram and its token, but not how long it took.
+
+    Processes end their tests in any order.
+    """
+    told = re.findall(r"^-+ docket search -+\n(.*?)^  searched ", output, re.DOTALL | re.MULTILINE)
+    return sorted(told)
+
+
+def test_spread_over_processes_a_test_fails_in_the_same_way(run, pytester):
+    """By xdist, the same run is found, with the same shrunk timeline and the same token."""
+    pytester.makeini("[pytest]\ndocket_failures =\n")
+    program = BROKEN + LOST_UPDATE
+    here = run(program)
+    here.assert_outcomes(failed=2)
+    spread = pytester.runpytest_subprocess("-W", "error", "-p", "xdist", "-n", "2", timeout=120)
+    spread.assert_outcomes(failed=2)
+    told = searches_in(here.stdout.str())
+    assert [text.count("--docket-replay=ds1-") for text in told] == [1, 1]
+    assert searches_in(spread.stdout.str()) == told
+
+
 def test_nothing_is_kept_where_the_ini_file_says_so(run, pytester):
     """An empty name stands for none."""
     pytester.makeini("[pytest]\ndocket_failures =\n")
@@ -134,7 +177,7 @@ def test_any_test_with_a_world_can_be_searched_from_the_command_line(run):
         runs.append("none")
 
     def test_the_runs():
-        assert runs.count("world") == 20
+        assert runs.count("world") == 20 + 1  # the first is made twice
         assert runs.count("none") == 1
     """
     )
@@ -157,7 +200,7 @@ def test_a_test_is_run_at_least_once(run):
 
 
 def test_fixtures_of_wider_scopes_are_set_up_once(run):
-    """Function-scoped ones are set up and torn down for each run."""
+    """Function-scoped ones are set up and torn down for each run; the first run is made twice."""
     program = """
     import pytest
 
@@ -179,7 +222,7 @@ def test_fixtures_of_wider_scopes_are_set_up_once(run):
     async def test_runs(sim, narrow): ...
 
     def test_the_log(wide):
-        assert log == ["wide up"] + ["narrow up", "narrow down"] * 3
+        assert log == ["wide up"] + ["narrow up", "narrow down"] * 4
     """
     run(program).assert_outcomes(passed=2)
 
@@ -247,3 +290,140 @@ def test_run_twice_finds_what_is_not_idempotent(run):
     program = BROKEN.replace('seeds=100, workers=2, faults="rough"', "run_twice=True")
     run(program).assert_outcomes(failed=1)
     run(program.replace("add(charge,", "add(charge_once,")).assert_outcomes(passed=1)
+
+
+def test_a_run_without_end_is_reported_as_any_failure(run, pytester):
+    """It does not hang: steps are counted, and how many there may be can be said anywhere."""
+    program = """
+    import asyncio
+    import pytest
+    from docket_sim import Faults
+
+    @pytest.mark.docket(seeds=50, faults=Faults.crash_worker(odds=0.05, restart_after=None))
+    async def test_polls(sim):
+        execution = await sim.docket.add(succeeds, key="order-7")()
+        while not execution.state.finished:
+            await sim.run_for("1s")
+            await execution.sync()
+    """
+    pytester.makeini("[pytest]\ndocket_steps = 20000\n")
+    result = run(program)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "run * of 50 broke: EndlessRun: a run without end: it has taken 20,000 steps*",
+            "*power cut*",
+            "*--docket-replay=ds1-*",
+        ]
+    )
+    token = re.search(r"--docket-replay=(\S+)", result.stdout.str()).group(1)
+    again = run(program, f"--docket-replay={token}")
+    again.stdout.fnmatch_lines(
+        ["*EndlessRun: a run without end*", "FAILED * - replayed: *EndlessRun*"]
+    )
+
+
+def test_the_first_run_is_made_twice(run):
+    """What cannot be made again is not worth being found; what may be why is named."""
+    program = """
+    import pytest
+
+    served = []
+
+    async def serve(guest: str) -> None: ...
+
+    @pytest.mark.docket(seeds=30)
+    async def test_serves(sim):
+        served.append("guest")
+        await sim.docket.add(serve, key="table-1")(f"guest {len(served)}")
+        await sim.run_until_idle()
+    """
+    result = run(program)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "NotDeterministic: the same choices have led to two different runs*",
+            "*table-1: scheduled serve(guest='guest 1')*",
+            "*there: scheduled serve(guest='guest 2')*",
+            "*likely cause  state left from one run to the next: test_shop.served",
+            "*@pytest.mark.docket(determinism=False)*",
+        ]
+    )
+    tolerated = program.replace("seeds=30", "seeds=30, determinism=False")
+    run(tolerated).assert_outcomes(passed=1)
+
+
+def test_whole_suites_may_do_without_the_second_run(run, pytester):
+    """By the ini file; the marker of a test may still ask for it."""
+    pytester.makeini("[pytest]\ndocket_determinism = false\n")
+    program = """
+    import pytest
+
+    runs = []
+
+    async def task(number: int) -> None: ...
+
+    async def test_counts(sim):
+        runs.append(1)
+        await sim.docket.add(task, key="k")(len(runs))
+        await sim.run_until_idle()
+
+    @pytest.mark.docket(determinism=True)
+    async def test_counts_and_minds(sim):
+        runs.append(1)
+        await sim.docket.add(task, key="k")(len(runs))
+        await sim.run_until_idle()
+    """
+    run(program, "--docket-seeds=5").assert_outcomes(passed=1, failed=1)
+
+
+def test_a_directory_of_its_own_is_no_difference_between_runs(run):
+    """pytest makes one for each run, with another name; also where it is in keys and errors."""
+    run(
+        """
+    import pytest
+
+    async def write(path: str) -> None:
+        raise OSError(f"{path} is full")
+
+    @pytest.fixture
+    def letters(tmp_path):
+        path = tmp_path / "letters"
+        path.mkdir()
+        return path
+
+    @pytest.mark.docket(seeds=5, faults="rough", allow_failures=True)
+    async def test_writes(sim, letters):
+        await sim.docket.add(write, key=f"{letters}/a")(f"{letters}/a")
+        await sim.run_until_idle()
+    """
+    ).assert_outcomes(passed=1)
+
+
+def test_on_a_server_the_first_run_is_not_made_twice(run):
+    """What a server does at one instant has no order: two runs may differ, and both be right."""
+    program = """
+    import pytest
+
+    runs = []
+
+    @pytest.mark.docket(seeds=3, store="fakeredis")
+    async def test_runs(sim):
+        runs.append(1)
+
+    def test_the_runs():
+        assert len(runs) == 3
+    """
+    run(program).assert_outcomes(passed=2)
+
+
+def test_determinism_is_a_yes_or_no(run):
+    """The message says what was expected, and where."""
+    result = run("""
+    import pytest
+
+    @pytest.mark.docket(seeds=3, determinism="no")
+    async def test_runs(sim): ...
+    """)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*determinism: expected True or False, found 'no'*"])

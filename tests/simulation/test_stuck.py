@@ -16,12 +16,15 @@ from docket_sim import (
     Deadlock,
     Docket,
     EndlessRun,
+    Faults,
     Perpetual,
     Retry,
     Spinning,
     Tally,
+    VirtualLoop,
     simulate,
 )
+from docket_sim.simulation.bound import DEFAULT_STEPS, Bound
 
 HERE = Path(__file__).name
 REAL_SLEEP = [time.sleep]
@@ -81,6 +84,12 @@ async def never_gives_up(retry: Retry = Retry.forever(delay=timedelta(minutes=5)
 async def adds_itself(docket: Docket = CurrentDocket()):
     """A task that schedules the next of its kind."""
     await docket.add(adds_itself)()
+
+
+async def polls():
+    """A task that looks again and again for what never comes."""
+    while True:
+        await asyncio.sleep(1)
 
 
 def stuck_in(sim, program):
@@ -279,3 +288,147 @@ def test_the_bound_is_for_the_runs_of_one_instant_when_time_is_bounded():
     assert message.startswith("run_for(...) stopped after 20 follow-up runs at this instant")
     assert "hurries keeps coming back" in message
     assert "run_for(..., limit=n) allows more" in message
+
+
+def test_a_body_that_polls_for_ever_is_an_endless_run():
+    """Time goes on with each look, so it is no deadlock; the line is named all the same."""
+    with simulate(steps=5_000) as sim:
+        sim.run(sim.docket.add(polls, key="impatient")())
+        with pytest.raises(EndlessRun) as raised:
+            sim.run(sim.run_until_idle())
+        assert timedelta(minutes=20) < sim.clock.elapsed < timedelta(hours=2)
+    message = str(raised.value)
+    assert "taken 5,000 steps without a call scheduled, retried or ended" in message
+    assert "the last that came of it was at +0s" in message
+    assert "polls [impatient]" in message
+    assert f"{place(polls, 'sleep(1)')} in polls: await asyncio.sleep(1)" in message
+
+
+def test_a_test_that_polls_without_driving_is_told_to_drive():
+    """Between the verbs workers rest, so what it looks for cannot come."""
+
+    async def program(sim):
+        execution = await sim.docket.add(writes)()
+        while not execution.state.finished:
+            await asyncio.sleep(60)
+            await execution.sync()
+
+    with (
+        simulate(steps=5_000, allow_pending=True) as sim,
+        pytest.raises(EndlessRun) as raised,
+    ):
+        sim.run(program(sim))
+    assert f"{place(program, 'sleep(60)')} in program" in str(raised.value)
+    assert "No verb drives this simulation" in raised.value.__notes__[0]
+
+
+def test_many_short_runs_are_bounded_together():
+    """A plain function that drives in a loop never lets the loop run for long at a time."""
+
+    def program(sim):
+        while True:
+            sim.run(sim.run_for("1m"))
+
+    with simulate(steps=5_000) as sim, pytest.raises(EndlessRun):
+        program(sim)
+
+
+def test_a_callback_that_comes_back_for_ever_is_named():
+    """It is no task, and has no line to wait at; so it is told where it begins."""
+
+    def again():
+        asyncio.get_running_loop().call_later(30, again)
+
+    with simulate(steps=5_000) as sim:
+        sim.loop.call_soon(again)
+        with pytest.raises(EndlessRun) as raised:
+            sim.run(asyncio.Event().wait())
+    called = str(raised.value).partition("To be called:\n")[2]
+    assert called == f"  again\n      {Path(__file__)}:{again.__code__.co_firstlineno}"
+
+
+@pytest.mark.parametrize(
+    ("faults", "note"),
+    [
+        (Faults.fail("settle", times=None), "worker-1 settle, never arrived, "),
+        (Faults.partition(at="+0.5s"), "worker-1 settle, cut off, "),
+        (Faults.restart_store(at="+0.5s", for_="365d"), "settle, the store is away, "),
+    ],
+)
+def test_a_fault_that_never_ends_is_an_endless_run(faults, note):
+    """Workers ask again and again, as they must; what they have asked in vain is told."""
+
+    async def naps():
+        await asyncio.sleep(1)
+
+    with simulate(faults=faults, steps=20_000) as sim:
+        sim.run(sim.docket.add(naps, key="order-7")())
+        with pytest.raises(EndlessRun) as raised:
+            sim.run(sim.run_until_idle())
+    assert note in raised.value.__notes__[0]
+
+
+def test_machines_that_lose_power_for_ever_are_an_endless_run():
+    """Each is replaced by another one; that costs more than a callback, and counts as more."""
+    with simulate(faults=Faults.crash_worker(before="claim", times=None)) as sim:
+        sim.run(sim.docket.add(writes)())
+        with pytest.raises(EndlessRun):
+            sim.run(sim.run_until_idle())
+        assert sim.journal.faults["crash_worker"] < 300
+
+
+def test_a_long_run_in_which_something_happens_is_not_endless():
+    """A week of hourly runs takes more steps than there may be in vain."""
+    with simulate(steps=500) as sim:
+        sim.run(sim.docket.add(looks_after_itself)())
+        assert sim.run(sim.run_for("7d")) == Tally(succeeded=169)
+        assert sim.steps > 2_000
+
+
+def test_a_world_goes_on_after_its_endless_run_was_seen():
+    """Whoever handles the error may end what has polled, and drive on."""
+    with simulate(steps=5_000) as sim:
+        sim.run(sim.docket.add(polls, key="impatient")())
+        with pytest.raises(EndlessRun):
+            sim.run(sim.run_until_idle())
+        sim.run(sim.docket.cancel("impatient"))
+        assert sim.run(sim.run_until_idle()) == Tally(cancelled=1)
+
+
+def test_a_bound_of_no_steps_is_refused():
+    """Nothing could run."""
+    with pytest.raises(ValueError, match="steps= is 1 or more, found 0"):
+        simulate(steps=0)
+    with pytest.raises(TypeError, match="steps= is a whole number"):
+        simulate(steps=1.5)
+
+
+def test_the_bounds_that_nobody_has_set():
+    """A million steps in vain; in a search, those with progress are bounded as well."""
+    in_a_test = Bound.of_a_run(DEFAULT_STEPS, (), searching=False)
+    in_a_search = Bound.of_a_run(DEFAULT_STEPS, (), searching=True)
+    for bound in (in_a_test, in_a_search):
+        bound.note_callbacks(1_000_000)
+        assert bound.exceeded() is None
+        bound.note_callbacks(1)
+        assert "1,000,000 steps without" in bound.exceeded()
+        assert bound.exceeded() is None, "a stuck run has to be left in order"
+        bound.note_callbacks(9_000_000)
+        bound.note_progress(0)
+    assert in_a_test.exceeded() is None
+    assert "10,000,000 steps, the most for a run of a search" in in_a_search.exceeded()
+
+
+def test_a_virtual_loop_by_itself_has_no_bound():
+    """Without a docket there is no telling whether anything comes of it."""
+
+    async def program():
+        for _ in range(3_000):
+            await asyncio.sleep(1)
+        return asyncio.get_running_loop().bound
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        bound = runner.run(program())
+    assert bound.steps >= 3_000
+    bound.note_callbacks(10**12)
+    assert bound.exceeded() is None

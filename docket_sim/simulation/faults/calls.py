@@ -36,6 +36,7 @@ class StoreCall:
         host: the machine that asked, or `None` for the test's own code.
         at: when it was asked, in microseconds of virtual time since the start.
         calls: the calls submitted.
+        replace: whether they are to take the place of what is scheduled under their keys.
         claims: the claims renewed or settled.
         settlement: what was decided, for `settle`.
         key: the key, for `cancel` and `get`.
@@ -51,6 +52,7 @@ class StoreCall:
     host: Host | None
     at: int
     calls: Sequence[TaskCall] = ()
+    replace: bool = False
     claims: Sequence[Claim] = ()
     settlement: Settlement | None = None
     key: str | None = None

@@ -6,9 +6,8 @@ rules, no latencies and no troubles, a call passes straight through.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -44,6 +43,14 @@ Send = Callable[[datetime], Awaitable[Any]]
 """Sends a call to the store, with the store's time."""
 
 _DELIVERIES = 3  # lost by chance: a few more, and a call would count as poison
+
+
+@dataclass(eq=False, slots=True)
+class _InForce:
+    """A rule that is in force, and how often it has struck."""
+
+    rule: Rule
+    strikes: int = 0
 
 
 class Court:
@@ -83,10 +90,10 @@ class Court:
         self._faults = faults
         self._loop: VirtualLoop | None = None
         self._direct = True
-        self._strikes: Counter[int] = Counter()  # by the rule's identity
         self._struck_by_chance = 0
-        self._sure = {verb: _rules(faults, verb, by_chance=False) for verb in VERBS}
-        self._by_chance = {verb: _rules(faults, verb, by_chance=True) for verb in VERBS}
+        rules = [_InForce(rule) for rule in faults.rules]
+        self._sure = {verb: _rules(rules, verb, by_chance=False) for verb in VERBS}
+        self._by_chance = {verb: _rules(rules, verb, by_chance=True) for verb in VERBS}
         self._odds = {verb: _together(rules) for verb, rules in self._by_chance.items()}
 
     def use(self, loop: VirtualLoop, *, direct: bool) -> None:
@@ -121,14 +128,14 @@ class Court:
             if rule.verb is None and not isinstance(rule.effect, _OF_CALLS):
                 self._strike(rule)
                 continue
-            own = replace(rule)  # one like it may have struck already
+            in_force = _InForce(rule)
             for verb in VERBS if rule.verb is None else (rule.verb,):
-                self._sure[verb].append(own)
+                self._sure[verb].append(in_force)
 
     def adjourn(self) -> None:
         """End what lasts, and let everything pass from now on: the simulation is being left."""
         self._faults = Faults()
-        self._sure = {verb: _rules(self._faults, verb, by_chance=False) for verb in VERBS}
+        self._sure = {verb: _rules((), verb, by_chance=False) for verb in VERBS}
         self._by_chance = self._sure
         self.troubles.journal.close()
         self.troubles.heal()
@@ -163,7 +170,7 @@ class Court:
             return False
         return call.host is None or not self._faults
 
-    async def _on_the_way_there(self, call: StoreCall, by_lot: Rule | None) -> None:
+    async def _on_the_way_there(self, call: StoreCall, by_lot: _InForce | None) -> None:
         await self._take_time(call, "latency")
         rule = self._rule_for(call, by_lot, "before")
         if rule is not None:
@@ -171,7 +178,7 @@ class Court:
         if self.troubles.any:
             self.troubles.refuse(call)
 
-    async def _at_the_store(self, call: StoreCall, send: Send, by_lot: Rule | None) -> Any:
+    async def _at_the_store(self, call: StoreCall, send: Send, by_lot: _InForce | None) -> Any:
         rule = self._rule_for(call, by_lot, "before", redelivering=True)
         if rule is None or not _succeeded_first(call):
             return await self._apply(call, send)
@@ -184,11 +191,11 @@ class Court:
             watch(call)
         return Settled.LOST
 
-    async def _on_the_way_back(self, call: StoreCall, send: Send, by_lot: Rule | None) -> None:
+    async def _on_the_way_back(self, call: StoreCall, send: Send, by_lot: _InForce | None) -> None:
         if by_lot is None and call.idle:
             self.choices.dull.add((_lot(call), self.choices.count_of(_lot(call))))
         rule = self._rule_for(call, by_lot, "after")
-        if rule is not None and isinstance(rule.effect, Resend):
+        if rule is not None and isinstance(rule.rule.effect, Resend):
             self._count(rule)
             call.fate.append("sent twice")
             call.answer = await self._apply(call, send)
@@ -230,7 +237,7 @@ class Court:
 
     # Which rule.
 
-    def _by_lot(self, call: StoreCall) -> Rule | None:
+    def _by_lot(self, call: StoreCall) -> _InForce | None:
         rules = self._by_chance[call.verb]
         limit = self._faults.limit
         if (
@@ -245,23 +252,26 @@ class Court:
     def _rule_for(
         self,
         call: StoreCall,
-        by_lot: Rule | None,
+        by_lot: _InForce | None,
         position: Position,
         *,
         redelivering: bool = False,
-    ) -> Rule | None:
+    ) -> _InForce | None:
         """The first rule that applies at that point, those that are sure before the one by lot."""
-        for rule in self._sure[call.verb] if by_lot is None else (*self._sure[call.verb], by_lot):
+        sure = self._sure[call.verb]
+        for in_force in sure if by_lot is None else (*sure, by_lot):
+            rule = in_force.rule
             if (
                 rule.position == position
                 and isinstance(rule.effect, Redeliver) is redelivering
-                and self._applies(rule, call)
+                and self._applies(in_force, call)
             ):
-                return rule
+                return in_force
         return None
 
-    def _applies(self, rule: Rule, call: StoreCall) -> bool:
-        if rule.times is not None and self._strikes[id(rule)] >= rule.times:
+    def _applies(self, in_force: _InForce, call: StoreCall) -> bool:
+        rule = in_force.rule
+        if rule.times is not None and in_force.strikes >= rule.times:
             return False
         if rule.odds is not None and (_deliveries(call) >= _DELIVERIES or self._lasts(rule, call)):
             return False
@@ -275,12 +285,13 @@ class Court:
 
     # What is done.
 
-    async def _follow(self, call: StoreCall, rule: Rule) -> None:
+    async def _follow(self, call: StoreCall, in_force: _InForce) -> None:
+        rule = in_force.rule
         if call.host is None and not isinstance(
             rule.effect, Fail | LoseReply | Delay | RestartStore
         ):
             return
-        self._count(rule)
+        self._count(in_force)
         match rule.effect:
             case Fail():
                 call.fate.append("never arrived")
@@ -319,8 +330,9 @@ class Court:
             if host.usual and rule.scope.worker in {None, host.lane, host.name}:
                 self.troubles.strike(rule.effect, host)
 
-    def _count(self, rule: Rule) -> None:
-        self._strikes[id(rule)] += 1
+    def _count(self, in_force: _InForce) -> None:
+        in_force.strikes += 1
+        rule = in_force.rule
         if rule.odds is not None:
             self._struck_by_chance += 1
         kind = _COUNTED_HERE.get(type(rule.effect))
@@ -346,16 +358,18 @@ _OF_CALLS = Fail | LoseReply | Resend | Redeliver | Delay
 """What happens to a store call, and not to a worker or the store."""
 
 
-def _rules(faults: Faults, verb: Verb, *, by_chance: bool) -> list[Rule]:
+def _rules(rules: Iterable[_InForce], verb: Verb, *, by_chance: bool) -> list[_InForce]:
     return [
-        rule
-        for rule in faults.rules
-        if rule.at is None and rule.verb in {None, verb} and (rule.odds is not None) is by_chance
+        one
+        for one in rules
+        if one.rule.at is None
+        and one.rule.verb in {None, verb}
+        and (one.rule.odds is not None) is by_chance
     ]
 
 
-def _together(rules: list[Rule]) -> float:
-    return min(1.0, sum(rule.odds or 0.0 for rule in rules))
+def _together(rules: Iterable[_InForce]) -> float:
+    return min(1.0, sum(one.rule.odds or 0.0 for one in rules))
 
 
 def _lot(call: StoreCall) -> str:

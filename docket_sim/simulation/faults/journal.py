@@ -39,6 +39,9 @@ class Began:
     event: Started
 
 
+_LAST = 1_000
+_KINDS = 3
+
 Entry = StoreCall | Incident | Began
 """One thing that happened."""
 
@@ -80,3 +83,11 @@ class Journal:
         self.add(incident)
         if kind is not None:
             self.faults[kind] += 1
+
+    def in_vain(self) -> str:
+        """What was done to most of the last thousand calls, in words; "" if nothing was."""
+        last = [entry for entry in self.entries[-_LAST:] if isinstance(entry, StoreCall)]
+        kinds = Counter(
+            f"{call.lane} {call.verb}, {'; '.join(call.fate)}" for call in last if call.fate
+        )
+        return ", and ".join(f"{kind}, {count} times" for kind, count in kinds.most_common(_KINDS))

@@ -56,7 +56,7 @@ class FaultyStore:
     async def submit(self, call: TaskCall, *, now: datetime, replace: bool = False) -> Submitted:
         """As the store, unless a fault happens."""
         return await self._court.hear(
-            self._call("submit", calls=(call,)),
+            self._call("submit", calls=(call,), replace=replace),
             lambda now: self._store.submit(call, now=now, replace=replace),
         )
 
@@ -65,7 +65,7 @@ class FaultyStore:
     ) -> Sequence[Submitted]:
         """As the store, unless a fault happens."""
         return await self._court.hear(
-            self._call("submit_many", calls=calls),
+            self._call("submit_many", calls=calls, replace=replace),
             lambda now: self._store.submit_many(calls, now=now, replace=replace),
         )
 

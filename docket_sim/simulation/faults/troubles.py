@@ -251,6 +251,7 @@ class Troubles:
         details = f"; {', '.join(stood)}" if stood and "settle" not in place else ""
         self.note(host.lane, f"power cut{place and ' '}{place}{details}", "crash_worker")
         self._cut_off.pop(host, None)
+        self._running.bound.note_power_cut()
         self.lost(host)
         self._later(0, self.changed)
         restart = self._restarts.get(host, _RESTART)
