@@ -18,8 +18,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from docket_sim import Faults, Retry, Simulation, explore
-from docket_sim.search.explore import Search, silenced
+from docket_sim.search.explore import Search
 from docket_sim.search.shrink import Shrinker
+from docket_sim.search.silence import silenced
 from docket_sim.search.sources import Walk
 from docket_sim.search.trial import Trial
 from docket_sim.simulation.choices import Choices

@@ -50,7 +50,7 @@ def seeds(node: pytest.Item) -> int:
     """How many runs of the test `node` are asked for; 0 when it is run once, as any other.
 
     Raises:
-        UsageError: the marker says something else than a number.
+        Failed: the marker says something else than a number.
     """
     asked: int | None = node.config.stash[OPTIONS].seeds
     if asked is not None:
@@ -118,6 +118,8 @@ def _from_markers(node: pytest.Item, known: list[str]) -> dict[str, Any]:
         if marker.args:
             _refuse(f"{where} takes keywords only, found {marker.args!r}")
         said = {**marker.kwargs, **said}
+    seeds(node)  # refuse what is no number of runs,
+    determinism(node)  # or neither yes nor no
     for name in _OF_THE_SEARCH:
         said.pop(name, None)
     return _checked(where, said, known)
@@ -126,7 +128,7 @@ def _from_markers(node: pytest.Item, known: list[str]) -> dict[str, Any]:
 def _checked(where: str, said: dict[str, Any], known: list[str]) -> dict[str, Any]:
     unknown = sorted(str(name) for name in said.keys() - set(known))
     if unknown:
-        near = [get_close_matches(name, known, n=1) for name in unknown]
+        near = [get_close_matches(name, [*known, *_OF_THE_SEARCH], n=1) for name in unknown]
         meant = ", ".join(found[0] for found in near if found)
         _refuse(
             f"{where} has the unknown keyword {', '.join(unknown)}; "

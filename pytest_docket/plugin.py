@@ -137,13 +137,16 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     options = item.config.stash[OPTIONS]
     if not uses_world(item):
         return None
-    runs = seeds(item)
+    try:
+        runs, repeats = seeds(item), determinism(item)
+    except pytest.fail.Exception:
+        return None  # its world will refuse the marker, in the report of the test
     if not runs and options.replay is None:
         return None
     from pytest_docket.search import Wanted, run_many_times
 
     seed = options.command_line.get("seed", 0)
-    run_many_times(item, nextitem, Wanted(runs, seed, options.replay, determinism(item)))
+    run_many_times(item, nextitem, Wanted(runs, seed, options.replay, repeats))
     return True
 
 

@@ -4,7 +4,6 @@ Function-scoped fixtures are set up and torn down for each run, those of wider s
 that is reported is the last one, or, when one has failed, the simplest that fails in the same way.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,15 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from docket_sim import NotDeterministic, Simulation
-from docket_sim.search.explore import keep_failure, kept_token, silenced
 from docket_sim.search.explorer import Budget, Exploration, Explorer, Found
+from docket_sim.search.kept import kept_token
 from docket_sim.search.report import headline, report, summary
+from docket_sim.search.silence import silenced
 from docket_sim.search.token import Outdated, Recorded, read_token, token_of
 from docket_sim.search.trial import Trial
 from docket_sim.search.twice import TwiceAtFirst
 from docket_sim.simulation.choices import Choices, Replay, Source
+from pytest_docket.kept import KeptRuns
 from pytest_docket.options import OPTIONS
 from pytest_docket.stash import CHOICES, ERROR, PATHS, WORLD, forget_run
 
@@ -64,6 +65,7 @@ class Searched:
         """
         self._item = item
         self._next = nextitem
+        self._kept = KeptRuns(item.config.stash[OPTIONS].failures, item.nodeid)
         self.reports: Sequence[pytest.TestReport] = ()
         self._seconds: dict[str, float] = {}
 
@@ -116,25 +118,40 @@ class Searched:
             self._tell(Found(1, 1, trial, trial, 0), None)
 
     def _fails_as_kept(self) -> bool:
-        """Whether the test still fails as it did in the run that was kept."""
-        path = self._kept
-        if path is None or not path.exists():
+        """Whether the test still fails as in one of the runs that were kept."""
+        if not self._kept.files:
             return False
+        self._attempt(Choices())  # its world tells what tokens must fit
+        for path in self._kept.files:
+            try:
+                source = self._recorded_in(path)
+            except (ValueError, pytest.PytestWarning) as error:
+                self._fail_call(str(error))
+                return True
+            trial = None if source is None else self._attempt(Choices(source))
+            if trial is not None and trial.error is not None:
+                self._tell(Found(1, 1, trial, trial, 0), None)
+                return True
+        return False
+
+    def _recorded_in(self, path: Path) -> Recorded | None:
+        """The run that is kept in a file, or `None` for one that no longer fits, which is told.
+
+        Raises:
+            ValueError: the file holds no run.
+            PytestWarning: one that no longer fits, where warnings are errors.
+        """
         try:
-            trial, _ = self._attempt_reading(kept_token(path))
-        except Outdated:
-            return False  # it is searched anew
-        except ValueError as error:
-            self._fail_call(str(error))
-            return True
-        if trial.error is None:
-            return False
-        self._tell(Found(1, 1, trial, trial, 0), None)
-        return True
+            return read_token(kept_token(path), self._world.described)
+        except Outdated as error:
+            self._kept.void.append(path)
+            self._item.warn(
+                pytest.PytestWarning(f"the run kept in {self._shown(path)} was not made: {error}")
+            )
+            return None
 
     def _attempt_reading(self, token: str) -> tuple[Trial, Recorded]:
-        # The world tells what the token must fit, and there is none before the first run.
-        self._attempt(Choices())
+        self._attempt(Choices())  # its world tells what the token must fit
         source = read_token(token, self._world.described)
         return self._attempt(Choices(source)), source
 
@@ -174,9 +191,9 @@ class Searched:
         text = report(found, f"pytest '{self._item.nodeid}' --docket-replay={token}")
         if seen is not None:
             text += f"\n  searched  {summary(seen)}"
-            if self._kept is not None:
-                keep_failure(self._kept, found.shrunk, token, self._item.nodeid)
-                text += f"\n  kept      {self._shown(self._kept)}"
+            kept = self._kept.keep(found.shrunk, token)
+            if kept is not None:
+                text += f"\n  kept      {self._shown(kept)}"
         longrepr: Any = failing.longrepr
         if hasattr(longrepr, "addsection") and getattr(longrepr, "reprcrash", None) is not None:
             longrepr.addsection(_SECTION, text)
@@ -209,13 +226,6 @@ class Searched:
             self.reports = [*self.reports, wider]
         for one in self.reports:
             one.duration = self._seconds.get(one.when or "", one.duration)
-
-    @property
-    def _kept(self) -> Path | None:
-        directory = self._item.config.stash[OPTIONS].failures
-        if directory is None:
-            return None
-        return directory / (re.sub(r"[^\w.-]+", "-", self._item.nodeid).strip("-") + ".json")
 
     def _shown(self, path: Path) -> str:
         root = self._item.config.rootpath

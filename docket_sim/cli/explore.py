@@ -12,10 +12,12 @@ from docket_sim.cli.scenarios import load_scenario
 from docket_sim.cli.searching import Interruption, Shown, say
 from docket_sim.errors import FailureFound, NotDeterministic
 from docket_sim.search.campaign import Campaign, Conduct
-from docket_sim.search.explore import Search, keep_failure, kept_token, unheard
+from docket_sim.search.explore import Search
 from docket_sim.search.explorer import Budget, Found, single_share
+from docket_sim.search.kept import keep_failure, kept_token
 from docket_sim.search.report import report, summary
 from docket_sim.search.shares import Errand
+from docket_sim.search.silence import unheard
 from docket_sim.search.standing import Standing
 from docket_sim.search.token import read_token
 from docket_sim.simulation.faults.rules import Faults

@@ -8,11 +8,12 @@ from pathlib import Path
 from docket_sim.clock import SystemClock
 from docket_sim.search.account import Account
 from docket_sim.search.causes import likely_causes
-from docket_sim.search.explore import Search, unheard
+from docket_sim.search.explore import Search
 from docket_sim.search.explorer import SHRINKING_RUNS, Budget, Found, Progress
 from docket_sim.search.processes import Processes
 from docket_sim.search.shares import Errand, Failing, Maker, Part, Share
 from docket_sim.search.shrink import Shrinker
+from docket_sim.search.silence import unheard
 from docket_sim.search.standing import Standing
 from docket_sim.search.trial import Trial
 from docket_sim.search.twice import TwiceAtFirst, not_deterministic

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from docket_sim.search.explore import Scenario, Search, silenced
+from docket_sim.search.explore import Scenario, Search
+from docket_sim.search.silence import silenced
 from docket_sim.search.sources import Walk
 from docket_sim.search.token import read_token
 from docket_sim.search.twice import TwiceAtFirst

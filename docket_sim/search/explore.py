@@ -1,11 +1,9 @@
 """`explore`: many runs of one scenario, each in a world of its own, until one fails."""
 
 import inspect
-import json
-import logging
-import os
-from collections.abc import Awaitable, Callable, Generator, Iterable
-from contextlib import contextmanager, redirect_stdout, suppress
+import warnings
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,9 @@ from docket_sim.entropy import dice_of_others
 from docket_sim.errors import FailureFound
 from docket_sim.search.diagram import Diagram
 from docket_sim.search.explorer import Budget, Exploration, Explorer, Progress
-from docket_sim.search.report import report
+from docket_sim.search.kept import keep_failure, kept_token
+from docket_sim.search.report import report, said
+from docket_sim.search.silence import silenced
 from docket_sim.search.token import Outdated, read_token, token_of
 from docket_sim.search.trial import Trial
 from docket_sim.search.twice import TwiceAtFirst
@@ -90,8 +90,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
         return search.replayed(replay)
     kept = None if keep is None else Path(keep)
     if kept is not None and kept.exists():
-        with suppress(Outdated):  # then it is searched anew
-            search.replayed(kept_token(kept))
+        search.replay_kept(kept)
     if determinism is None:
         determinism = world.get("store", "memory") == "memory"
     attempt = TwiceAtFirst(search.attempt, scenario) if determinism else search.attempt
@@ -164,6 +163,23 @@ class Search:
             )
         return seen
 
+    def replay_kept(self, path: Path) -> None:
+        """Make the run that a file holds, unless it no longer fits: then it is searched anew.
+
+        Raises:
+            FailureFound: it still fails.
+            ValueError: the file holds no failing run.
+        """
+        __tracebackhide__ = True
+        token = kept_token(path)
+        try:
+            read_token(token, self.described)
+        except Outdated as error:
+            warnings.warn(f"the run kept in {path} was not made: {error}", stacklevel=3)
+            return
+        with suppress(Outdated):  # the code has changed since, and it does not fail
+            self.replayed(token)
+
     def failure(self, exploration: Exploration, kept: Path | None) -> FailureFound:
         """The error that reports a failure; its run is kept in a file if one is named."""
         found = exploration.found
@@ -176,52 +192,9 @@ class Search:
         return error
 
 
-def keep_failure(path: Path, trial: Trial, token: str, name: str) -> None:
-    """Write down the choices of a failing run, for people and for the next search."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "replay": token,
-        "scenario": name,
-        "error": f"{type(trial.error).__name__}: {trial.error}".partition("\n")[0],
-        "choices": [choice._asdict() for choice in trial.choices.tape if choice.value],
-    }
-    path.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def kept_token(path: Path) -> str:
-    """The token in a file that `keep_failure` has written.
-
-    Raises:
-        ValueError: the file holds something else.
-    """
-    try:
-        token = json.loads(path.read_text())["replay"]
-    except (ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"{path} holds no failing run: {error}") from None
-    return str(token)
-
-
-@contextmanager
-def silenced() -> Generator[None]:
-    """Keep the engine's warnings out of the logs: in a search, faults are the usual case."""
-    logger = logging.getLogger("docket_sim")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-@contextmanager
-def unheard() -> Generator[None]:
-    """Keep what scenarios print, hundreds of times a second, off stdout; and warnings as well."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), silenced():
-        yield
-
-
 def _told_again(trial: Trial, token: str) -> str:
-    return f"the run {token} fails again: {trial.error}\n\n{Diagram(trial.journal, trial.timeline)}"
+    diagram = Diagram(trial.journal, trial.timeline)
+    return f"the run {token} fails again: {said(trial.error)}\n\n{diagram}"
 
 
 def _name(scenario: Scenario) -> str:

@@ -13,8 +13,9 @@ from typing import Any, Self, cast
 
 from docket_sim.errors import SimulationError
 from docket_sim.search.account import Account
-from docket_sim.search.explore import Search, unheard
+from docket_sim.search.explore import Search
 from docket_sim.search.shares import Errand, Maker, Part, Share
+from docket_sim.search.silence import unheard
 from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.faults.rules import Faults
 

@@ -14,7 +14,7 @@ _CHOICES = 8
 def headline(found: Found) -> str:
     """The failure in one line."""
     which = "the run" if found.runs == 1 else f"run {found.run} of {found.runs}"
-    return f"{which} broke: {_said(found.shrunk.error)}"
+    return f"{which} broke: {said(found.shrunk.error)}"
 
 
 def report(found: Found, replay: str) -> str:
@@ -62,7 +62,8 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def _said(error: BaseException | None) -> str:
+def said(error: BaseException | None) -> str:
+    """What a run has failed with, in one line."""
     if error is None:
         return "nothing"
     if isinstance(error, InvariantBroken):

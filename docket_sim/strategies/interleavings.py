@@ -17,9 +17,10 @@ from hypothesis.errors import HypothesisException, StopTest
 
 from docket_sim.errors import FailureFound, error_text
 from docket_sim.search import Exploration, Found, Scenario
-from docket_sim.search.explore import Search, silenced
+from docket_sim.search.explore import Search
 from docket_sim.search.report import report
 from docket_sim.search.shrink import Shrinker
+from docket_sim.search.silence import silenced
 from docket_sim.search.sources import portfolio
 from docket_sim.search.trial import Trial
 from docket_sim.simulation import Faults

@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 
 from docket_sim.clock.durations import duration_of, short
 from docket_sim.search.diagram import Diagram
-from docket_sim.search.explore import silenced
+from docket_sim.search.silence import silenced
 from docket_sim.simulation import Faults, Simulation
 from docket_sim.strategies.calls import Call, Tasks, calls_of
 from docket_sim.strategies.durations import durations

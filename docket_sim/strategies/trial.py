@@ -1,8 +1,7 @@
 """A retry policy put to work: the real engine, in virtual time, under a script of failures."""
 
-import logging
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from docket_sim.entropy import SeededEntropy
 from docket_sim.errors import EndlessRun
 from docket_sim.events import Finished, Retried, Started, Superseded
 from docket_sim.execution import Failed, Reschedule
+from docket_sim.search.silence import silenced
 from docket_sim.simulation import Raises, Runs, ScriptedOutcome, Simulation, Timeline, simulate
 
 LIMIT = timedelta(minutes=1)
@@ -141,7 +141,7 @@ def put_through(trial: Trial, error: type[BaseException]) -> Seen:
         allow_leaked_tasks=True,
         unchecked=["all"],  # what a policy breaks is told by its properties, in their words
     )
-    with _quiet(), lenient as sim:
+    with silenced(), lenient as sim:
         sim.docket.entropy = witness
         sim.docket.register(attempted)
         sim.override(attempted, retry=trial.policy, timeout=Timeout(LIMIT))
@@ -202,15 +202,3 @@ def _begin(tries: list[Try], attempt: Try, decided: list[timedelta]) -> None:
     if tries and (ended := tries[-1].ended) is not None:
         tries[-1].wait = attempt.began - ended
     tries.append(attempt)
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """The failures are made on purpose: nobody has to read of them in the log."""
-    logger = logging.getLogger("docket_sim")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -90,9 +90,90 @@ def test_a_kept_failure_of_other_faults_is_searched_anew(run):
     """It must not fail a test that is mended; one that is not, is found again."""
     run(BROKEN)
     hostile = 'faults="hostile"'
-    run(MENDED.replace('faults="rough"', hostile)).assert_outcomes(passed=1)
-    result = run(BROKEN.replace('faults="rough"', hostile))
+    mended, broken = (test.replace('faults="rough"', hostile) for test in (MENDED, BROKEN))
+    run(mended, "-W", "default").assert_outcomes(passed=1, warnings=1)
+    result = run(broken, "-W", "default")
     result.stdout.fnmatch_lines(["FAILED * - run * of 100 broke*"])
+
+
+def test_a_run_that_no_longer_fits_is_told_and_gives_its_file_to_the_next(run, pytester):
+    """A regression test that has become void must not look like one that passes."""
+    run(BROKEN)
+    with_others = BROKEN.replace("workers=2", "workers=3"), MENDED.replace("workers=2", "workers=3")
+    said = "*the run kept in .docket/*.json was not made: 'ds1-*' was made with other faults or *"
+    passing = run(with_others[1], "-W", "default")
+    passing.assert_outcomes(passed=1, warnings=1)
+    passing.stdout.fnmatch_lines([said])
+    strict = run(with_others[1], "-W", "error")
+    strict.assert_outcomes(failed=1)
+    strict.stdout.fnmatch_lines([said])
+    found = run(with_others[0], "-W", "default")
+    found.stdout.fnmatch_lines(["*kept      .docket/*_once.json"])
+    assert len(list((pytester.path / ".docket").iterdir())) == 1
+    run(with_others[0]).stdout.fnmatch_lines(["FAILED * - replayed: assert *"])
+
+
+def test_another_failure_is_kept_beside_the_first(run, pytester):
+    """What was committed as a regression test stays one when the next bug is found."""
+    run(BROKEN)
+    fragile = MENDED.replace("assert ledger == [7]", "assert not sim.journal.faults['partition']")
+    found = run(fragile)
+    found.stdout.fnmatch_lines(["*kept      .docket/*_once+2.json"])
+    kept = [json.loads(path.read_text()) for path in sorted((pytester.path / ".docket").iterdir())]
+    assert len({one["error"] for one in kept}) == 2
+    run(MENDED).assert_outcomes(passed=1)
+    for broken in (BROKEN, fragile):
+        run(broken).stdout.fnmatch_lines(["FAILED * - replayed: assert *"])
+
+
+def test_a_damaged_file_fails_its_test_and_no_other(run, pytester):
+    """A conflict that was merged badly, say: the message names the file."""
+    run(BROKEN)
+    (kept,) = (pytester.path / ".docket").iterdir()
+    kept.write_text("<<<<<<< HEAD")
+    result = run(MENDED + "\n    async def test_other(sim): ...\n")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines([f"*{kept.name} holds no failing run: Expecting value*"])
+
+
+def test_a_long_name_is_cut_to_what_a_file_may_have(run, pytester):
+    """A parameter may be a whole sentence; two that begin alike have files of their own."""
+    result = run("""
+    import pytest
+
+    @pytest.mark.docket(seeds=2)
+    @pytest.mark.parametrize("word", ["x" * 300 + end for end in "ab"])
+    async def test_words(sim, word):
+        assert not word
+    """)
+    result.assert_outcomes(failed=2)
+    assert len(list((pytester.path / ".docket").iterdir())) == 2
+
+
+@pytest.mark.parametrize("seeds", ["0", "-3", "'300'", "True"])
+def test_seeds_is_a_number_of_runs(run, seeds):
+    """The test that says something else fails; the others run."""
+    result = run(f"""
+    import pytest
+
+    @pytest.mark.docket(seeds={seeds})
+    async def test_runs(sim): ...
+
+    async def test_other(sim): ...
+    """)
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*seeds: expected a number of runs, 1 or more, found *"])
+
+
+def test_a_misspelt_word_of_the_marker_is_recognised(run):
+    """Also one that is the business of the search, and not of the world."""
+    result = run("""
+    import pytest
+
+    @pytest.mark.docket(sedes=10)
+    async def test_runs(sim): ...
+    """)
+    result.stdout.fnmatch_lines(["*unknown keyword sedes; did you mean seeds?*"])
 
 
 LOST_UPDATE = """
@@ -189,7 +270,8 @@ def test_the_ini_file_may_say_what_goes_wrong(run, pytester):
     pytester.makeini("[pytest]\ndocket_faults = rough\n")
     said_by_the_marker = ', faults="rough"'
     run(BROKEN.replace(said_by_the_marker, "")).assert_outcomes(failed=1)
-    run(BROKEN.replace(said_by_the_marker, ', faults="none"')).assert_outcomes(passed=1)
+    without = BROKEN.replace(said_by_the_marker, ', faults="none"')
+    run(without, "-W", "default").assert_outcomes(passed=1, warnings=1)
 
 
 def test_a_test_is_run_at_least_once(run):

@@ -34,7 +34,7 @@ def test_a_fault_that_keeps_a_run_from_ending_is_found():
     message = str(caught.value)
     assert "broke: EndlessRun: a run without end: it has taken 20,000 steps without" in message
     assert "✗ power cut" in message
-    with pytest.raises(FailureFound, match="fails again: a run without end"):
+    with pytest.raises(FailureFound, match="fails again: EndlessRun: a run without end"):
         explore(polled, replay=caught.value.replay, faults=LAST_ONE_DIES, workers=1, steps=20_000)
 
 

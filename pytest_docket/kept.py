@@ -1,0 +1,68 @@
+"""The failing runs of a test that are kept: each in a file, replayed before any search."""
+
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import count
+from pathlib import Path
+
+from docket_sim.search.kept import keep_failure
+from docket_sim.search.trial import Trial
+
+_LONGEST = 150  # characters of a name: file systems take 255 bytes
+
+
+class KeptRuns:
+    """The files of one test.
+
+    A failure that is another than those before it gets a file of its own: what was committed as a
+    regression test stays one. A run that no longer fits gives its file to the next failure.
+
+    Attributes:
+        void: the files whose runs no longer fit.
+    """
+
+    def __init__(self, directory: Path | None, nodeid: str) -> None:
+        """
+        Args:
+            directory: where they are, or `None` when nothing is kept.
+            nodeid: the test.
+        """
+        self.void: list[Path] = []
+        self._directory = directory
+        self._nodeid = nodeid
+
+    @property
+    def files(self) -> list[Path]:
+        """Those that there are, in the order in which they were begun."""
+        files: list[Path] = []
+        for path in self._places():
+            if not path.exists():
+                break
+            files.append(path)
+        return files
+
+    def keep(self, trial: Trial, token: str) -> Path | None:
+        """Keep a failing run, and return where."""
+        if self._directory is None:
+            return None
+        path = (
+            self.void[0] if self.void else next(one for one in self._places() if not one.exists())
+        )
+        keep_failure(path, trial, token, self._nodeid)
+        return path
+
+    def _places(self) -> Iterator[Path]:
+        """Where runs are kept, one after the other; what a file is named by has no `+` itself."""
+        if self._directory is not None:
+            stem = _stem(self._nodeid)
+            yield self._directory / f"{stem}.json"
+            for number in count(2):
+                yield self._directory / f"{stem}+{number}.json"
+
+
+def _stem(nodeid: str) -> str:
+    stem = re.sub(r"[^\w.-]+", "-", nodeid).strip("-")
+    if len(stem) <= _LONGEST:
+        return stem
+    return f"{stem[:_LONGEST]}-{blake2b(nodeid.encode(), digest_size=6).hexdigest()}"
