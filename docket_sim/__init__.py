@@ -5,7 +5,7 @@ The rooms, from the ground up; each imports only from its own floor and below:
     8  cli, search, strategies, pytest_docket                       the doors of operators and tests
     7  simulation, assertions                                       the laboratory
     6  worker                                                       claims, performs, settles
-    5  docket, lookup, logs                                         schedules, looks up, logs
+    5  docket, scheduling, lookup, logs                             schedules, looks up, logs
     4  perform, task                                                one attempt at one call
     3  dependencies                                                 Depends, Retry, Timeout, ...
     2  store                                                        where calls live

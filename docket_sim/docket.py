@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType, TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast, overload
 
-from docket_sim.clock import Clock, SystemClock, as_utc
+from docket_sim.clock import Clock, SystemClock
 from docket_sim.codec import Codec, TaskCodec, codec_for
 from docket_sim.dependencies import Factory, FactoryOverrides, Overrides, current_attempt
 from docket_sim.entropy import Entropy, SystemEntropy
@@ -33,6 +33,7 @@ from docket_sim.execution import (
 )
 from docket_sim.logs import LogObserver
 from docket_sim.lookup import DocketSnapshot, Lookup
+from docket_sim.scheduling import Scheduling, due_time
 from docket_sim.store import Store, Submitted, open_store
 from docket_sim.task import Registry, Task, TaskFunction, name_of
 
@@ -396,22 +397,21 @@ class Docket:
         task, due = self._task_and_due(function, when, key)
         unawaited = f"docket.{'replace' if replace else 'add'}({task.name})(...)"
 
-        def schedule(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Execution]:
+        def schedule(
+            source: Source | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        ) -> Coroutine[Any, Any, Execution]:
             __tracebackhide__ = True
             call = self._call(task, args, kwargs, due, key)
-            source = Source.of_caller(inspect.currentframe())
             submitting = self._submit(call, source, replace=replace)
             cast("Any", submitting).__qualname__ = unawaited  # what Python's warning will name
             return submitting
 
-        return schedule
+        return Scheduling(schedule, unawaited)
 
     def _task_and_due(
         self, function: TaskFunction | str, when: datetime | None, key: str | None
     ) -> tuple[Task, datetime | None]:
-        if key is not None and (not isinstance(key, str) or not key):
-            raise TypeError(f"key must be a non-empty string, found {key!r}")
-        return self.task(function), None if when is None else as_utc(when)
+        return self.task(function), due_time(when, key)
 
     def _call(
         self,

@@ -23,6 +23,7 @@ FLOORS = {
     "task": 4,
     "perform": 4,
     "lookup": 5,
+    "scheduling": 5,
     "logs": 5,
     "docket": 5,
     "worker": 6,

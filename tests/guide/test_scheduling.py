@@ -255,3 +255,20 @@ async def test_many_calls_due_at_once_run_at_once(sim):
 
     assert await sim.run_until_idle() == Tally(succeeded=10)
     assert starts(sim) == seconds(*[0] * 5, *[1] * 5)
+
+
+async def test_the_arguments_are_not_forgotten(sim):
+    """The second parentheses are easily missed; what Python itself says of that helps nobody."""
+    with pytest.raises(TypeError, match=r"Expected await docket\.add\(greet\)\(\.\.\.\)"):
+        await sim.docket.add(greet)
+    with pytest.raises(TypeError, match=r"await docket\.replace\(greet\)\(\.\.\.\)"):
+        await sim.docket.replace(greet, sim.clock.now(), "a")
+    sim.assert_nothing_scheduled()
+
+
+@pytest.mark.parametrize("arguments", [("ada",), (None, 7)])
+async def test_arguments_do_not_go_with_the_task(sim, arguments):
+    """As in other task systems: here, a due time and a key would be meant."""
+    with pytest.raises(TypeError, match="must be a") as caught:
+        sim.docket.add(greet, *arguments)
+    assert "parentheses of their own: await docket.add(task, when=" in caught.value.__notes__[0]
