@@ -10,6 +10,7 @@ from docket_sim.entropy import Entropy, SeededEntropy
 from docket_sim.simulation.bound import Bound
 from docket_sim.simulation.choices import Choices, ChosenEntropy
 from docket_sim.simulation.faults.court import Court
+from docket_sim.simulation.faults.persistence import Persistence
 from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.faults.store import FaultyStore
 from docket_sim.simulation.invariants.base import Scene
@@ -30,6 +31,7 @@ class Boundary:
         rehearsal: which runs were only made once more.
         scene: what invariants look at.
         bound: how many steps the run may take.
+        persistence: what the store forgets when it restarts.
         store: the store as the docket and the workers see it.
     """
 
@@ -59,6 +61,10 @@ class Boundary:
         self.rehearsal = Rehearsal(takes_place=faults.run_twice)
         self.court.after.append(self.rehearsal.note)
         self.scene = Scene(clock.start, behind, self.court.troubles)
+        self.persistence = Persistence(behind, faults, clock)
+        self.court.troubles.forget = self.persistence.lose
+        if self.persistence.watches:
+            self.court.before.append(self.persistence.note)
         calls = self.court.troubles.journal.entries
         self.bound = Bound.of_a_run(steps, calls, searching=choices is not None)
         self._direct = isinstance(behind, MemoryStore) and not behind.yields

@@ -58,6 +58,8 @@ class Driver:
         self._court.troubles.changed = self._straggler_moved
         self._court.troubles.lost = self._machine_lost
         self._court.broken = self.break_off
+        self._persistence = boundary.persistence
+        self._persistence.told.append(self._store_forgot)
         self._timeline = timeline
         self.failures = failures
         self._drive: Drive | None = None
@@ -152,6 +154,10 @@ class Driver:
     def drained(self) -> None:
         """Nothing is outstanding."""
         self.outstanding = False
+        self._wake()
+
+    def _store_forgot(self) -> None:
+        self.outstanding = self._persistence.outstanding
         self._wake()
 
     def _machine_lost(self, host: Host) -> None:

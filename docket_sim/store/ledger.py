@@ -3,10 +3,12 @@
 It checks every change of state against `TRANSITIONS`, and takes the time from its callers alone.
 """
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
+from typing import Any
 
 from docket_sim.execution import (
     TRANSITIONS,
@@ -153,6 +155,11 @@ class Ledger:
         unended = {ExecutionState.RUNNING, ExecutionState.BLOCKED}
         return [key for key, entry in self._entries.items() if entry.state in unended]
 
+    def outstanding(self) -> dict[str, int]:
+        """The generation of each key whose execution has not ended."""
+        entries = self._entries.items()
+        return {key: one.call.generation for key, one in entries if not one.state.finished}
+
     def leased(self) -> dict[int, str]:
         """The keys that somebody holds, by the fence of the claim."""
         leases = ((entry.lease, key) for key, entry in self._entries.items())
@@ -175,6 +182,20 @@ class Ledger:
                 f"{outstanding} executions are outstanding, counted as {self._outstanding}"
             )
         return found
+
+    def checkpoint(self) -> tuple[Any, ...]:
+        """All that is kept, to be put back later; who listens or watches is not part of it."""
+        timetables = self._due, self._leases, self._kept
+        return copy.deepcopy((self._entries, *timetables, self._gone, self._outstanding))
+
+    def restore(self, checkpoint: tuple[Any, ...]) -> None:
+        """Keep what was kept then, and nothing else; but no fence is given a second time."""
+        entries, *timetables, gone, outstanding = copy.deepcopy(checkpoint)
+        self._entries, self._gone, self._outstanding = entries, gone, outstanding
+        self._due, self._leases, self._kept = timetables
+        self.watchers.look_again(self.peek)
+        if not outstanding:
+            self.watchers.drained()
 
     # How it is done.
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from docket_sim.execution import Record, Settlement, TaskCall
 from docket_sim.store.base import (
@@ -70,6 +71,21 @@ class MemoryStore:
         """Where the indexes do not agree with what is kept, in words; nothing ever should be."""
         with self._lock:
             return self._ledger.inconsistencies()
+
+    def outstanding(self) -> dict[str, int]:
+        """The generation of each key whose execution has not ended."""
+        with self._lock:
+            return self._ledger.outstanding()
+
+    def checkpoint(self) -> tuple[Any, ...]:
+        """All that is kept, as a value to be put back by `restore`, any number of times."""
+        with self._lock:
+            return self._ledger.checkpoint()
+
+    def restore(self, checkpoint: tuple[Any, ...]) -> None:
+        """Forget all that was done since `checkpoint`, as a server that had not written it down."""
+        with self._lock:
+            self._ledger.restore(checkpoint)
 
     async def open(self) -> None:
         """Nothing to reach."""

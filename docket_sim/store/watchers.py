@@ -60,6 +60,12 @@ class Watchers:
         else:
             del self._changes[key]
 
+    def look_again(self, look: Callable[[str], Record | None]) -> None:
+        """Tell all who watch a key what `look` finds there."""
+        for key, watching in self._changes.items():
+            for changes in watching:
+                _tell(changes.loop, changes.put, look(key))
+
     def watched(self, key: str) -> bool:
         """Whether anyone watches `key`."""
         return key in self._changes
@@ -78,7 +84,7 @@ class Changes:
         self._queue: asyncio.Queue[Record | None] = asyncio.Queue()
         self._queue.put_nowait(first)
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Record | None) -> None:
         """Add a change."""
         self._queue.put_nowait(record)
 
@@ -95,7 +101,11 @@ def _tell(
     notice: Callable[[*_Parts], None],
     *parts: *_Parts,
 ) -> None:
-    if loop is asyncio.get_running_loop():
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:  # a simulation puts a store back from ordinary code
+        running = None
+    if loop is running:
         notice(*parts)
     else:
         # A loop that has closed, or closes just now, has nobody left to tell.

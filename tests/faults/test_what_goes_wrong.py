@@ -203,6 +203,7 @@ def test_nothing_goes_wrong_by_chance_unless_somebody_chooses():
         (lambda: Faults.fail("settle", wrker="a"), TypeError, "unknown keywords wrker"),
         (lambda: Faults.crash_worker(before="settle", at="+1s"), TypeError, "one"),
         (lambda: Faults.delay("settle", by="soon"), ValueError, "'soon'"),
+        (lambda: Faults.restart_store(losing=-timedelta(1)), ValueError, "losing= is 0 or more"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused_where_it_is_made(wrong, error, says):
@@ -227,6 +228,7 @@ def test_a_rule_that_makes_no_sense_is_refused_where_it_is_made(wrong, error, sa
         Faults.partition("worker-2", for_="heartbeat", times=None),
         Faults.skew(by=timedelta(seconds=-5)) + Faults.skew(by="5s", at="10s"),
         Faults.restart_store(before="claim") + Faults.restart_store(at="+1s", for_="30s"),
+        Faults.restart_store(before="settle", losing="1.5s"),
         Faults.lose_reply("settle", odds=0.5) + Faults(limit=3),
     ],
     ids=repr,

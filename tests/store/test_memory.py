@@ -219,3 +219,26 @@ def test_a_key_that_is_replaced_all_the_time_leaves_nothing_behind():
         table.put(start + timedelta(days=1, seconds=second), entries[second % 3])
     assert len(table._heap) <= 1024
     assert table.until(start + timedelta(days=365)) == entries
+
+
+async def test_what_was_kept_can_be_put_back_any_number_of_times(sim):
+    """What was done since is forgotten, who watches is told, and no fence is given twice."""
+    store = MemoryStore()
+    now = sim.clock.now()
+    minute = timedelta(minutes=1)
+    await store.submit(TaskCall("k", "double", b"{}", now), now=now)
+    kept = store.checkpoint()
+    watching = store.watch("k", now=now)
+    assert (await anext(watching)).state is ExecutionState.QUEUED
+    fences = set()
+    for _ in range(3):
+        (claim,) = (await store.claim("w", limit=1, lease=minute, now=now)).claims
+        assert (await anext(watching)).state is ExecutionState.RUNNING
+        await store.submit(TaskCall("later", "double", b"{}", now + minute), now=now)
+        fences.add(claim.fence)
+        store.restore(kept)
+        assert (await anext(watching)).state is ExecutionState.QUEUED
+        assert store.outstanding() == {"k": 1}
+        assert store.inconsistencies() == []
+    assert len(fences) == 3
+    await watching.aclose()

@@ -82,9 +82,10 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class RestartStore:
-    """The store goes away, for everybody, and comes back with what it was told."""
+    """The store goes away, for everybody, and comes back with what it had written down."""
 
     span: timedelta
+    losing: timedelta = timedelta(0)
 
 
 Effect = (
@@ -194,7 +195,8 @@ def _effect(effect: Effect) -> tuple[str, dict[str, Any]]:
         case Pause(span=span) if span in get_args(Relative):
             return "pause", {"beyond": span}
         case Pause(span=span) | Partition(span=span) | RestartStore(span=span):
-            return _MAKERS[type(effect)], {"for_": span}
+            losing: timedelta | None = getattr(effect, "losing", None)
+            return _MAKERS[type(effect)], {"for_": span, "losing": losing or None}
         case _:
             return _MAKERS[type(effect)], {}
 

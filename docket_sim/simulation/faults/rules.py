@@ -213,16 +213,26 @@ class Faults:
         at: Any = None,
         for_: timedelta | str = "1s",
         before: Verb | None = None,
+        losing: timedelta | str = timedelta(0),
         **scope: Any,
     ) -> "Faults":
-        """Let the store go away for everybody; it comes back with all that it was told.
+        """Let the store go away for everybody; it comes back with all that it had written down.
 
         Args:
             at: the instant at which it goes away.
             for_: how long it is away.
             before: the verb at whose call it goes away instead.
+            losing: how long before that it wrote for the last time: what it was told since then is
+                gone. A second is what Redis loses with `appendfsync everysec`; by default, nothing.
+                In memory only, and only as a rule that `simulate` or a search begins with.
+
+        Raises:
+            ValueError: a negative `losing`, or a text that is no duration.
         """
-        return cls._disturbing(RestartStore(duration_of(for_)), before, None, scope, at)
+        lost = duration_of(losing)
+        if lost < timedelta(0):
+            raise ValueError(f"losing= is 0 or more, found {lost}")
+        return cls._disturbing(RestartStore(duration_of(for_), lost), before, None, scope, at)
 
     # Whole sets of rules.
 

@@ -40,6 +40,7 @@ class Troubles:
         restart: lets a worker take the place of one whose machine has lost power.
         changed: is told when a machine has lost power, or goes on.
         lost: is told of a machine that has lost power, at once.
+        forget: lets the store forget what was written in the last so much time.
     """
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -54,6 +55,7 @@ class Troubles:
         self.restart: Callable[[Host], object] = _nothing
         self.changed: Callable[[], object] = _nothing
         self.lost: Callable[[Host], object] = _nothing
+        self.forget: Callable[[timedelta], object] = _nothing
         self._clock = clock
         self._loop: VirtualLoop | None = None
         self._outside = copy_context()
@@ -136,8 +138,8 @@ class Troubles:
             place: where its code stands, such as `before settle`.
         """
         match effect:
-            case RestartStore(span=span):
-                self._take_store_away(span)
+            case RestartStore(span=span, losing=losing):
+                self._take_store_away(span, losing)
             case _ if host is None:
                 pass
             case Crash(restart_after=restart):
@@ -235,8 +237,11 @@ class Troubles:
         ahead = f"{short(by)} ahead" if by > timedelta() else f"{short(-by)} behind"
         self.note(host.lane, f"clock set {ahead}", "skew")
 
-    def _take_store_away(self, span: timedelta) -> None:
-        self.note("store", f"away for {short(span)}", "restart_store")
+    def _take_store_away(self, span: timedelta, losing: timedelta) -> None:
+        if losing:
+            self.forget(losing)
+        without = f", without the last {short(losing)}" if losing else ""
+        self.note("store", f"away for {short(span)}{without}", "restart_store")
         self._away_until = self._clock.microseconds + span // _MICROSECOND
         self._later(span.total_seconds(), self._reconnect)
 

@@ -41,6 +41,11 @@ class Scene:
         """An instant of virtual time."""
         return self.start + timedelta(microseconds=microseconds or 0)
 
+    def forgotten(self) -> None:
+        """The store has come back without its last writes, the claims among them."""
+        if self.memory is not None:
+            self.holds.restored(self.memory.leased())
+
 
 class Invariant:
     """Something that must hold in every run.
@@ -90,6 +95,9 @@ class Invariant:
 
     def retried(self, event: Retried) -> None:
         """An attempt has failed, and another follows."""
+
+    def forgotten(self) -> None:
+        """The store has come back without its last writes: what is there now is what holds."""
 
     def idle(self) -> None:
         """Nothing is outstanding, by the store's own account."""

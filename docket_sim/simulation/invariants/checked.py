@@ -92,6 +92,8 @@ class Invariants:
         self._retried = _hooks("retried", kept)
         self._idle = _hooks("idle", kept)
         self._watches: list[Watch] = []
+        self._forgotten = _hooks("forgotten", [*kept, scene])
+        boundary.persistence.told.append(self.forgotten)
         self._attach(docket, boundary.court)
 
     def _attach(self, docket: Docket, court: Court) -> None:
@@ -142,6 +144,11 @@ class Invariants:
                 self._tell(error)
         for watch in self._watches:
             self._look(watch)
+
+    def forgotten(self) -> None:
+        """The store has come back without its last writes."""
+        for learn in self._forgotten:
+            learn()
 
     def idle(self) -> None:
         """Nothing is outstanding.

@@ -1,5 +1,6 @@
 """Who holds what, as told by the answers of the store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -61,6 +62,14 @@ class Holds:
             self._by_key[claim.call.key].until = call.answered_at or 0  # it can still be settled
         else:
             del self._by_key[claim.call.key]
+
+    def restored(self, leased: Mapping[int, str]) -> None:
+        """The store has come back without its last writes.
+
+        Args:
+            leased: the keys that are leased there now, by fence; for how long is not known.
+        """
+        self._by_key = {key: Hold(fence, "somebody", 0) for fence, key in leased.items()}
 
 
 def end_of_lease(call: StoreCall) -> int:

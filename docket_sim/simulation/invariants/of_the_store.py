@@ -111,6 +111,11 @@ class Fenced(Invariant):
                     f"but the record is another than before"
                 )
 
+    def forgotten(self) -> None:
+        assert self.scene.memory is not None
+        self._generations = self.scene.memory.outstanding()
+        self._before = None
+
     def _refuse_applied(self, claim: Claim) -> None:
         """Refuse that a settlement was applied for the first time, where it should not have been.
 
@@ -176,6 +181,10 @@ class NothingLost(Invariant):
                 )
         self._pending.clear()
 
+    def forgotten(self) -> None:
+        assert self.scene.memory is not None
+        self._pending = self.scene.memory.outstanding()
+
     def _forget(self, ended: TaskCall) -> None:
         if self._pending.get(ended.key) == ended.generation:
             del self._pending[ended.key]
@@ -194,6 +203,9 @@ class CleanEnd(Invariant):
     def settled(self, call: StoreCall, answer: Settled) -> None:
         if not call.given_up:
             self._settled.add(call.claims[0].fence)
+
+    def forgotten(self) -> None:
+        self._settled.clear()
 
     def idle(self) -> None:
         memory = self.scene.memory
