@@ -23,7 +23,7 @@ from docket_sim.search.shrink import Shrinker
 from docket_sim.search.silence import silenced
 from docket_sim.search.sources import Walk
 from docket_sim.search.trial import Trial
-from docket_sim.simulation.choices import Choices
+from docket_sim.simulation.choices import Choices, Odds
 
 TASKS = 10
 FAILING = 3  # every so manieth fails twice
@@ -74,7 +74,7 @@ def plain(runs: int) -> float:
 class Unrecorded(Choices):
     """Choices of which no tape is kept."""
 
-    def draw(self, label: str, options: int, *, odds: float | None = None) -> int:
+    def draw(self, label: str, options: int, *, odds: Odds | None = None) -> int:
         """Decide as a tape would have it, and forget."""
         number = self._counts[label] = self._counts.get(label, 0) + 1
         return self._source.choose(label, number, options, odds)
@@ -100,7 +100,7 @@ class Enough:
     def __init__(self, deviations: int) -> None:
         self._left = deviations
 
-    def choose(self, label: str, number: int, options: int, odds: float | None) -> int:
+    def choose(self, label: str, number: int, options: int, odds: Odds | None) -> int:
         """Something else, as long as any is left; nothing goes wrong by it."""
         if self._left <= 0 or odds is not None:
             return 0

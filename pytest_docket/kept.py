@@ -63,6 +63,6 @@ class KeptRuns:
 
 def _stem(nodeid: str) -> str:
     stem = re.sub(r"[^\w.-]+", "-", nodeid).strip("-")
-    if len(stem) <= _LONGEST:
-        return stem
+    if len(stem) <= _LONGEST and "[" not in nodeid:
+        return stem  # what parameters add may look alike once it is a file's name
     return f"{stem[:_LONGEST]}-{blake2b(nodeid.encode(), digest_size=6).hexdigest()}"

@@ -16,6 +16,7 @@ from docket_sim.store import Claimed, Settled, Submitted
 
 _STORE = "store"
 _ROWS = 60
+_FIRST = 5
 _KEYS = 3
 _GAP = 3
 
@@ -65,15 +66,16 @@ class Diagram:
 
     def __str__(self) -> str:
         lanes = self._order()
-        shown, hidden = self.rows[-_ROWS:], len(self.rows) - _ROWS
+        places = _worth_showing(self.rows)
+        shown = [self.rows[place] for place in places]
         times = [f"+{short(timedelta(microseconds=row.at))}" for row in shown]
         margin = max((len(time) for time in times), default=0) + 3
         widths = self._widths(lanes, shown)
         head = "".join(f"{lane:<{widths[lane]}}" for lane in lanes)
         lines = [" " * (margin + 2) + head.rstrip()]
-        if hidden > 0:
-            lines.append(f"{'…':>{margin}}  {hidden} earlier rows")
-        for time, row in zip(times, shown, strict=True):
+        for time, row, place, before in zip(times, shown, places, [-1, *places], strict=False):
+            if place > before + 1:
+                lines.append(f"{'…':>{margin}}  {place - before - 1} rows left out")
             lines.append(f"{time:>{margin}}  {_drawn(row, lanes, widths)}".rstrip())
         return "\n".join(lines)
 
@@ -248,3 +250,15 @@ def _keys(keys: Iterable[str]) -> str:
     names = [short_key(key) for key in keys]
     more = f" and {len(names) - _KEYS} more" if len(names) > _KEYS else ""
     return ", ".join(names[:_KEYS]) + more
+
+
+def _worth_showing(rows: Sequence[Row]) -> list[int]:
+    """The places of the rows to show: how it began, what went wrong, and how it ended."""
+    faults = (place for place, row in enumerate(rows) if row.said.startswith("✗"))
+    around = {place + near for place in faults for near in (-1, 0, 1)} | set(range(_FIRST))
+    kept = set(sorted(place for place in around if 0 <= place < len(rows))[: _ROWS // 2])
+    for place in reversed(range(len(rows))):
+        if len(kept) >= _ROWS:
+            break
+        kept.add(place)
+    return sorted(kept)

@@ -1,10 +1,10 @@
 """Every run of a small scope: all combinations of a few deviations from the default order.
 
 Most combinations are never made. A call that takes longer, after which the same happens in the
-same order, has changed nothing: it commutes with the calls that it let pass. What would follow from
-it follows from the run without it as well, so it is not combined with others; and of several that
-lead to the same order of events, one is gone on with. A fault is always gone on with, since what it
-leaves behind may not show yet.
+same order, has changed nothing: it commutes with the calls that it let pass, and is not combined
+with others; and of several that lead to the same order of events, one is gone on with. That is a
+bet, and no proof: two delays that change nothing one by one may add up. A fault is always gone on
+with, since what it leaves behind may not show yet.
 
 Few deviations suffice for most bugs, since few things have to coincide (Emmi et al.,
 "Delay-bounded scheduling", POPL 2011).

@@ -16,7 +16,7 @@ from docket_sim.search.report import report, said
 from docket_sim.search.silence import silenced
 from docket_sim.search.token import Outdated, read_token, token_of
 from docket_sim.search.trial import Trial
-from docket_sim.search.twice import TwiceAtFirst
+from docket_sim.search.twice import TwiceAtFirst, refuse_another
 from docket_sim.simulation.choices import Choices
 from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.simulation import Simulation
@@ -71,8 +71,9 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
             same run; see `check_determinism`. By default it is in memory only: what a server does
             at one instant has no order, so that a run on one cannot always be made again.
         depth: for small scopes: instead of leaving anything to chance, make every run that differs
-            from the default one in up to so many choices, those left out that lead nowhere new.
-            `exhausted` in what is returned tells whether the budget was enough for that.
+            from the default one in up to so many choices. A call that takes longer without changing
+            the order of events is not combined with others. `exhausted` in what is returned tells
+            whether the budget was enough for that.
         **world: further keywords of `simulate`; `steps` for runs that are longer than usual.
 
     Returns:
@@ -80,7 +81,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
 
     Raises:
         FailureFound: a run failed; the cause is what it failed with.
-        NotDeterministic: the first run, made again, was another one.
+        NotDeterministic: the first run, or the failing one, was another one when it was made again.
         ValueError: a token that does not fit, or a budget of nothing.
     """
     __tracebackhide__ = True
@@ -99,6 +100,8 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
     with silenced():
         exploration = explorer.explore()
     if exploration.found is not None:
+        if determinism:
+            refuse_another(exploration.found.shrunk, search.attempt, scenario)
         raise search.failure(exploration, kept)
     return exploration
 

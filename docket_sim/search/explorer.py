@@ -134,7 +134,12 @@ class Explorer:
             depth: to make every combination of up to so many deviations, and leave none to chance.
             shrinking_runs: how many runs the shrinker may make.
             progress: is told after each run.
+
+        Raises:
+            ValueError: a depth of nothing.
         """
+        if depth is not None and depth < 1:
+            raise ValueError(f"depth: expected 1 deviation or more, found {depth}")
         self._attempt = attempt
         self._budget = budget
         self._seed = seed

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, count, cycle, islice
 
 from docket_sim.entropy import Dice
-from docket_sim.simulation.choices import Choice, Choices, Replay, Site, Source
+from docket_sim.simulation.choices import Choice, Choices, Odds, Replay, Site, Source
 
 _STICKY = 0.75
 _DEPTHS = (2, 3, 5)
@@ -36,12 +36,16 @@ class Walk:
         self._dice = Dice(seed)
         self._mood = mood
 
-    def choose(self, label: str, number: int, options: int, odds: float | None) -> int:
+    def choose(self, label: str, number: int, options: int, odds: Odds | None) -> int:
         """A value by chance."""
-        if odds is not None and self._dice.random() >= odds * self._mood:
-            return 0
-        first = 0 if odds is None else 1
-        return self._dice.between(first, options - 1)
+        if odds is None:
+            return self._dice.between(0, options - 1)
+        left = self._dice.random()
+        for value, probability in enumerate(odds, 1):
+            left -= probability * self._mood
+            if left < 0:
+                return value
+        return 0
 
 
 class Sticky:
@@ -57,7 +61,7 @@ class Sticky:
         self._walk = Walk(seed + 1, mood=mood)
         self._last: dict[str, int] = {}
 
-    def choose(self, label: str, number: int, options: int, odds: float | None) -> int:
+    def choose(self, label: str, number: int, options: int, odds: Odds | None) -> int:
         """The value before, mostly."""
         if odds is not None:
             return self._walk.choose(label, number, options, odds)
@@ -84,7 +88,7 @@ class Priorities:
         self._seen = 0
         self._changes = {self._dice.between(1, max(1, horizon)) for _ in range(depth - 1)}
 
-    def choose(self, label: str, number: int, options: int, odds: float | None) -> int:
+    def choose(self, label: str, number: int, options: int, odds: Odds | None) -> int:
         """The value that goes with the worker's rank."""
         self._seen += 1
         if self._seen in self._changes:

@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from zlib import crc32
 
-from docket_sim.simulation.choices import Site
+from docket_sim.simulation.choices import Odds, Site
 
 _VERSION = "ds1"
 _LABEL_BYTES = 3
@@ -41,7 +41,7 @@ class Recorded:
         """How many of the recorded choices have not been asked for."""
         return len(self._left)
 
-    def choose(self, label: str, number: int, options: int, odds: float | None) -> int:
+    def choose(self, label: str, number: int, options: int, odds: Odds | None) -> int:
         """What was decided before."""
         site = (_hash(label), number)
         value = self._values.get(site, 0)
@@ -89,7 +89,10 @@ def read_token(token: str, world: str) -> Recorded:
             f"{token!r} was made with other faults or another number of workers; replay it with "
             f"those, or search anew"
         )
-    return Recorded(dict(_entries(body[2:])))
+    try:
+        return Recorded(dict(_entries(body[2:])))
+    except IndexError:
+        raise ValueError(f"{token!r} is damaged: it ends too early") from None
 
 
 def _entries(body: bytes) -> Iterator[tuple[tuple[bytes, int], int]]:

@@ -82,7 +82,8 @@ def signature_of(error: BaseException) -> Signature:
         return ("invariant", error.id)
     frames = traceback.extract_tb(error.__traceback__)
     places = [frame for frame in frames if not frame.filename.startswith(_OURS)]
-    where = f"{places[-1].filename}:{places[-1].lineno}" if places else ""
+    # All of them: two tasks may fail at one assertion of a helper.
+    where = " ".join(f"{frame.filename}:{frame.lineno}" for frame in places)
     cause = error.__cause__
     because = "" if cause is None else type(cause).__qualname__
     return (type(error).__qualname__, where, because)

@@ -17,6 +17,9 @@ from docket_sim.entropy import SeededEntropy
 Site = tuple[str, int]
 """Which choice: its label, and the how manieth of that label it is, counted from 1."""
 
+Odds = tuple[float, ...]
+"""How probable each value of a choice but 0 is, the first that of 1; 0 is what is left of 1."""
+
 _JITTER_STEPS = 1 << 16
 
 
@@ -27,15 +30,15 @@ class Choice(NamedTuple):
         label: what was decided, such as `worker-1 settle: fault`.
         number: the how manieth of that label it is, counted from 1.
         options: how many there were: the value is one of 0 to `options - 1`.
-        odds: how probable another value than 0 is for a source of chance, or `None` when all values
-            are equally so.
+        odds: how probable each other value than 0 is for a source of chance, the first that of 1;
+            or `None` when all values are equally so.
         value: what was decided.
     """
 
     label: str
     number: int
     options: int
-    odds: float | None
+    odds: Odds | None
     value: int
 
     @property
@@ -47,7 +50,7 @@ class Choice(NamedTuple):
 class Source(Protocol):
     """Decides."""
 
-    def choose(self, label: str, number: int, options: int, odds: float | None) -> int:
+    def choose(self, label: str, number: int, options: int, odds: Odds | None) -> int:
         """A value from 0 to `options - 1`; the arguments are those of `Choice`."""
         ...
 
@@ -55,7 +58,7 @@ class Source(Protocol):
 class Defaults:
     """Decides for 0, always."""
 
-    def choose(self, label: str, number: int, options: int, odds: float | None) -> int:
+    def choose(self, label: str, number: int, options: int, odds: Odds | None) -> int:
         """0."""
         return 0
 
@@ -70,7 +73,7 @@ class Replay:
         """
         self._values = values
 
-    def choose(self, label: str, number: int, options: int, odds: float | None) -> int:
+    def choose(self, label: str, number: int, options: int, odds: Odds | None) -> int:
         """What was decided before."""
         value = self._values.get((label, number), 0)
         return value if value < options else 0
@@ -94,13 +97,13 @@ class Choices:
         self._source = source or Defaults()
         self._counts: dict[str, int] = {}
 
-    def draw(self, label: str, options: int, *, odds: float | None = None) -> int:
+    def draw(self, label: str, options: int, *, odds: Odds | None = None) -> int:
         """Decide, for one of 0 to `options - 1`.
 
         Args:
             label: what is decided.
             options: how many possibilities there are.
-            odds: how probable another one than 0 is to be; all are equally so if not given.
+            odds: how probable each other one than 0 is to be; all are equally so if not given.
         """
         number = self._counts[label] = self._counts.get(label, 0) + 1
         value = self._source.choose(label, number, options, odds)

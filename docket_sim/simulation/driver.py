@@ -31,6 +31,7 @@ class Driver:
         journal: what passes between the workers and the store.
         failures: what has failed, and what has broken the run.
         when_idle: called when nothing is left to run; raises if something is wrong all the same.
+        when_over: called when a verb has ended.
         driving: whether a verb is under way.
         outstanding: whether there may be work that has not ended.
         broken: whether a verb has ended in an error, so that work is left over by necessity.
@@ -70,6 +71,7 @@ class Driver:
         self.planted = Planted(self._action_ended)
         self.checks: list[Callable[[], None]] = []
         self.when_idle: Callable[[], None] = _nothing
+        self.when_over: Callable[[], None] = _nothing
 
     @property
     def driving(self) -> bool:
@@ -224,6 +226,7 @@ class Driver:
         finally:
             self._turnstile.shut()
             self._drive = None
+        self.when_over()
         self.failures.raise_broken()
 
     def _refuse_misuse(self, verb: str) -> None:

@@ -204,6 +204,7 @@ class Simulation(Assertions):
             UnfinishedWork: work is left over.
         """
         __tracebackhide__ = True
+        self._invariants.look()
         self._failures.raise_broken()
         pending = True if self._driver.broken else self.allow_pending
         outstanding = self._driver.outstanding
@@ -543,15 +544,18 @@ class Simulation(Assertions):
         self._boundary.court.troubles.heal()
 
     def invariant(self, watch: Watch) -> Watch:
-        """Check something at every event of the run; also as a decorator.
+        """Check something at every event of the run, and when it ends; also as a decorator.
 
             @sim.invariant
             def nobody_is_charged_twice():
                 assert ledger.charges(7) <= 1
 
         Args:
-            watch: called without arguments; it is broken when it raises or returns `False`. The
-                verb that is under way then ends with `InvariantBroken`.
+            watch: called without arguments; it is broken when it raises, or returns something false
+                that is not `None`. The verb that is under way then ends with `InvariantBroken`.
+
+        Raises:
+            TypeError: a coroutine function.
         """
         self._invariants.add(watch)
         return watch

@@ -1,12 +1,21 @@
 """Invariants: what must hold in every run, how to switch one off, and how to add one's own."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
 
-from docket_sim import CurrentDocket, Docket, ExponentialRetry, InvariantBroken, Perpetual, simulate
+from docket_sim import (
+    CurrentDocket,
+    Docket,
+    ExponentialRetry,
+    InvariantBroken,
+    Perpetual,
+    Retry,
+    simulate,
+)
 from docket_sim.simulation.invariants.checked import IDS
 from docket_sim.store.ledger import Ledger
 
@@ -141,6 +150,59 @@ def test_an_invariant_of_ones_own_may_return_false():
 def test_an_invariant_of_ones_own_that_holds_is_not_heard_of():
     """The run ends as it would without."""
     assert counted(lambda sim, count: sim.invariant(lambda: None)) == 21 * SECOND
+
+
+def test_an_invariant_of_ones_own_is_a_plain_function():
+    """A coroutine function would be called, and its answer never awaited: it could not fail."""
+
+    async def few():
+        raise AssertionError
+
+    with simulate() as sim, pytest.raises(TypeError, match=r"plain function.*coroutine function"):
+        sim.invariant(few)
+
+
+def test_an_invariant_of_ones_own_is_looked_at_in_the_end():
+    """After the last event as well: when a verb is over, and when the world is left."""
+    charges = []
+
+    def never():
+        return not charges
+
+    def charged_in_the_end():
+        with simulate() as sim:
+            sim.invariant(never)
+            sim.run(sim.run_for("1s"))
+            charges.append(7)
+
+    with pytest.raises(InvariantBroken, match="never does not hold"):
+        charged_in_the_end()
+    charges.clear()
+    with simulate() as sim:
+        sim.invariant(never)
+        sim.at("+1s", lambda: charges.append(7))
+        with pytest.raises(InvariantBroken, match="never"):
+            sim.run(sim.run_for("2s"))
+        sim.run(sim.run_for("2s"))  # what was told is not told again
+
+
+def test_a_store_that_forgets_a_delay_is_found():
+    """What is due is what was asked for, and not what the store says of itself."""
+
+    async def flaky(retry: Retry = Retry(attempts=2, delay=timedelta(hours=1))) -> None:
+        if retry.attempt == 1:
+            raise ValueError
+
+    def at_once(ledger, entry, settlement, now):
+        reschedule(ledger, entry, replace(settlement, when=now), now)
+
+    reschedule = Ledger._reschedule
+    with simulate() as sim, patch.object(Ledger, "_reschedule", at_once):
+        sim.run(sim.docket.add(flaky, key="one")())
+        with pytest.raises(
+            InvariantBroken, match=r"one' was claimed by .* 1:00:00 before its time"
+        ):
+            sim.run(sim.run_until_idle())
 
 
 # What the search has taught.

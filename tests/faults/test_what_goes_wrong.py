@@ -278,3 +278,13 @@ def test_a_rule_counts_its_own_strikes():
         tally, sim = outcome(faults, task=short, args=())
         assert tally == Tally(succeeded=1)
         assert sim.journal.faults == {"fail": strikes}
+
+
+@pytest.mark.parametrize("name", ["partition", "restart_store"])
+def test_a_shorter_outage_does_not_end_a_longer_one(name):
+    """What is cut off twice is cut off until the later of the two ends."""
+    cut = getattr(Faults, name)
+    with simulate(faults=cut(at="+1s", for_="10m") + cut(at="+2s", for_="1s")) as sim:
+        sim.run(sim.docket.add(charge, key="a", when=sim.clock.now() + timedelta(seconds=5))(7))
+        sim.run(sim.run_until_idle())
+        assert sim.clock.elapsed > timedelta(minutes=10)

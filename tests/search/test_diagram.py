@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from datetime import timedelta
 
 from docket_sim import Faults, simulate
@@ -66,3 +67,21 @@ def test_a_call_that_never_arrived_has_no_answer():
 
     faults = Faults.fail("submit", worker="test")
     assert asked_of(diagram_of(program, faults=faults)) == [("✗ replace a: never arrived", "")]
+
+
+def test_a_long_run_shows_what_went_wrong_as_well_as_its_end():
+    """The fault that explains it may be long ago; what is left out is counted."""
+
+    async def program(sim):
+        for number in range(40):
+            await sim.docket.add(remind, key=f"call-{number}")()
+            await sim.run_until_idle()
+
+    diagram = diagram_of(program, workers=2, faults=Faults.lose_reply("settle", key="call-3"))
+    text = str(diagram)
+    assert len(diagram) > 100
+    assert len(text.splitlines()) < 70
+    assert "✗ settle call-3" in text
+    assert "add call-0" in text
+    assert "call-39" in text.splitlines()[-1]
+    assert sum(int(count) for count in re.findall(r"(\d+) rows left out", text)) > 40

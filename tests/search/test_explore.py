@@ -1,12 +1,28 @@
 """`explore`: a search through the runs of one scenario for one that fails."""
 
 import asyncio
+import base64
 import json
+import zlib
 from datetime import timedelta
 
 import pytest
 
-from docket_sim import Depends, ExponentialRetry, FailureFound, Faults, Retry, explore
+from docket_sim import (
+    Depends,
+    ExponentialRetry,
+    FailureFound,
+    Faults,
+    NotDeterministic,
+    Retry,
+    explore,
+)
+from docket_sim.search.explore import Search
+from docket_sim.search.shrink import Shrinker
+from docket_sim.search.silence import silenced
+from docket_sim.search.sources import Walk
+from docket_sim.search.token import read_token, token_of
+from docket_sim.simulation.choices import Choices
 
 
 class Ledger:
@@ -71,6 +87,15 @@ def test_one_line_replays_it():
     with pytest.raises(FailureFound, match="fails again"):
         explore(charged_once(charge), replay=caught.value.replay)
     assert explore(charged_once(charge_once), replay=caught.value.replay).runs == 1
+
+
+def test_a_token_that_was_cut_short_is_refused():
+    """Also where its checksum fits, as it does by chance now and then."""
+    token = token_of({("worker-1 settle: fault", 300): 1}, "a world")
+    body = base64.urlsafe_b64decode(token.removeprefix("ds1-") + "==")[1:-2] + b"\x80"
+    whole = bytes([zlib.crc32(body) & 0xFF]) + body
+    with pytest.raises(ValueError, match="damaged: it ends too early"):
+        read_token("ds1-" + base64.urlsafe_b64encode(whole).decode().rstrip("="), "a world")
 
 
 @pytest.mark.parametrize(
@@ -207,3 +232,70 @@ def test_a_scenario_may_be_a_plain_function():
         assert sim.run(sim.run_until_idle()).succeeded == 1
 
     assert explore(scenario, runs=5, faults="none").runs == 5
+
+
+def test_a_failure_that_does_not_come_again_is_no_failure_found():
+    """What the search reports can be replayed; what cannot is told as what it is."""
+    runs = []
+
+    async def scenario(sim):
+        runs.append(sim)
+        await sim.docket.add(charge_once, key="order-7")(7)
+        sim.override(get_ledger, value=Ledger())
+        tally = await sim.run_until_idle()
+        assert not (tally.redelivered and len(runs) < 10)
+
+    with pytest.raises(NotDeterministic, match="the same choices have led to two different runs"):
+        explore(scenario, runs=100)
+
+
+def test_odds_are_those_of_each_rule():
+    """One that is a hundred times as probable strikes about a hundred times as often."""
+
+    async def scenario(sim):
+        sim.override(get_ledger, value=Ledger())
+        for number in range(10):
+            await sim.docket.add(charge_once)(number)
+        await sim.run_until_idle()
+
+    often = Faults.fail("settle", odds=0.3, times=None)
+    seldom = Faults.lose_reply("settle", odds=0.003, times=None)
+    for rules in (often + seldom, seldom + often):
+        seen = explore(scenario, runs=60, faults=rules).faults
+        assert 0 < seen["lose_reply"] < seen["fail"] / 10
+
+
+def test_a_search_of_no_depth_is_refused():
+    """It would have looked at nothing, and say that all was searched."""
+    with pytest.raises(ValueError, match="depth: expected 1 deviation or more, found 0"):
+        explore(charged_once(charge), runs=10, depth=0)
+
+
+async def deposit_by_name(name: str, ledger: Ledger = Depends(get_ledger)) -> None:
+    ledger.charges.append(name)
+    await asyncio.sleep(1)
+
+
+def test_a_failure_is_not_shrunk_to_another_one():
+    """Two tasks may fail at one assertion of a helper: the line that called it tells them apart."""
+
+    def once(ledger, name):
+        assert ledger.charges.count(name) == 1, f"{name} ran {ledger.charges.count(name)} times"
+
+    async def scenario(sim):
+        ledger = Ledger()
+        sim.override(get_ledger, value=ledger)
+        for name in ("a", "b"):
+            await sim.docket.add(deposit_by_name, key=name)(name)
+        await sim.run_until_idle()
+        once(ledger, "b")
+        once(ledger, "a")
+
+    search = Search(scenario, {"faults": Faults.rough(), "workers": 2})
+    with silenced():
+        failing = (search.attempt(Choices(Walk(seed))) for seed in range(60))
+        found = [trial for trial in failing if isinstance(trial.error, AssertionError)]
+        assert len({str(trial.error)[0] for trial in found}) == 2
+        for trial in found[:12]:
+            shrunk = Shrinker(trial, search.attempt, limit=200).shrink()
+            assert str(shrunk.error)[0] == str(trial.error)[0]

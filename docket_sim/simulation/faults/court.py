@@ -16,7 +16,7 @@ from docket_sim.clock.durations import instant_of
 from docket_sim.entropy import short_key
 from docket_sim.errors import StoreUnavailable
 from docket_sim.execution import ExecutionState, Finish, Reason
-from docket_sim.simulation.choices import Choices
+from docket_sim.simulation.choices import Choices, Odds
 from docket_sim.simulation.faults.calls import VERBS, StoreCall, Verb
 from docket_sim.simulation.faults.effects import (
     Crash,
@@ -94,7 +94,7 @@ class Court:
         rules = [_InForce(rule) for rule in faults.rules]
         self._sure = {verb: _rules(rules, verb, by_chance=False) for verb in VERBS}
         self._by_chance = {verb: _rules(rules, verb, by_chance=True) for verb in VERBS}
-        self._odds = {verb: _together(rules) for verb, rules in self._by_chance.items()}
+        self._odds = {verb: _odds_of(rules) for verb, rules in self._by_chance.items()}
 
     def use(self, loop: VirtualLoop, *, direct: bool) -> None:
         """Say which loop the simulation runs on, and plant what is to happen at an instant.
@@ -368,8 +368,11 @@ def _rules(rules: Iterable[_InForce], verb: Verb, *, by_chance: bool) -> list[_I
     ]
 
 
-def _together(rules: Iterable[_InForce]) -> float:
-    return min(1.0, sum(one.rule.odds or 0.0 for one in rules))
+def _odds_of(rules: Iterable[_InForce]) -> Odds:
+    """How probable it is that each of the rules strikes, where at most one of them can."""
+    odds = [one.rule.odds or 0.0 for one in rules]
+    most = max(1.0, sum(odds))
+    return tuple(probability / most for probability in odds)
 
 
 def _lot(call: StoreCall) -> str:

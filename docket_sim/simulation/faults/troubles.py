@@ -229,7 +229,12 @@ class Troubles:
             seconds = self.seconds(span)
             until = self._clock.microseconds + round(seconds * 1_000_000)
             self._later(seconds, self._reconnect)
-        self._cut_off[host] = until
+        self._cut_off[host] = self._later_end(host, until)
+
+    def _later_end(self, host: Host, until: int | None) -> int | None:
+        """When a cut ends that comes to one that may still last; `None` for never."""
+        before = self._cut_off.get(host, 0)
+        return None if until is None or before is None else max(until, before)
 
     def _set_clock(self, host: Host, by: timedelta) -> None:
         self._clock.skew = present_skew
@@ -242,7 +247,8 @@ class Troubles:
             self.forget(losing)
         without = f", without the last {short(losing)}" if losing else ""
         self.note("store", f"away for {short(span)}{without}", "restart_store")
-        self._away_until = self._clock.microseconds + span // _MICROSECOND
+        until = self._clock.microseconds + span // _MICROSECOND
+        self._away_until = max(until, self._away_until)
         self._later(span.total_seconds(), self._reconnect)
 
     def _reconnect(self) -> None:

@@ -1,5 +1,6 @@
 """`Invariants`: checks what must hold in one run, and tells of the first that is broken."""
 
+import inspect
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -51,7 +52,7 @@ _ANSWERED: dict[Verb, str] = {
 _CHANGING = frozenset({"submit", "submit_many", "claim", "settle", "cancel", "clear"})
 
 Watch = Callable[[], Any]
-"""An invariant of the user's own: raises an `AssertionError`, or returns `False`, when broken."""
+"""An invariant of the user's own: raises, or returns something false but `None`, when broken."""
 
 
 class Invariants:
@@ -79,15 +80,13 @@ class Invariants:
         off = set(IDS) if "all" in unchecked else set(unchecked)
         scene = boundary.scene
         self._tell = tell = driver.break_off
-        driver.when_idle = self.idle
+        driver.when_idle, driver.when_over = self.idle, self.look
         kept: list[Invariant] = [kind(scene) for kind in _KINDS if kind.id not in off]
         self._teardown = TornDownOnce(scene, tell) if TornDownOnce.id not in off else None
         self._settling = _hooks("settling", kept)
         self._about_to_settle = _hooks("about_to_settle", kept)
-        # Who holds what is kept up to date last: invariants look at what was before.
-        self._answered = {
-            verb: _hooks(name, [*kept, scene.holds]) for verb, name in _ANSWERED.items()
-        }
+        self._answered = {verb: _hooks(name, kept) for verb, name in _ANSWERED.items()}
+        self._holding = {verb: _hooks(name, [scene.holds]) for verb, name in _ANSWERED.items()}
         self._changed = _hooks("changed", kept)
         self._retried = _hooks("retried", kept)
         self._idle = _hooks("idle", kept)
@@ -106,8 +105,22 @@ class Invariants:
             docket.overrides.exit_stack = self._teardown.exit_stack
 
     def add(self, watch: Watch) -> None:
-        """Check `watch` at every event from now on."""
+        """Check `watch` at every event from now on.
+
+        Raises:
+            TypeError: it is a coroutine function, which nobody would await.
+        """
+        if inspect.iscoroutinefunction(watch):
+            raise TypeError(
+                f"an invariant is a plain function, called between two steps of the run; found the "
+                f"coroutine function {watch!r}"
+            )
         self._watches.append(watch)
+
+    def look(self) -> None:
+        """Check the user's own now."""
+        for watch in list(self._watches):
+            self._look(watch)
 
     def asked(self, call: StoreCall) -> None:
         """A call of the store is made."""
@@ -133,6 +146,8 @@ class Invariants:
                     check(call)
         except InvariantBroken as error:
             self._tell(error)
+        for note in self._holding.get(verb, ()):  # last: invariants look at what was before
+            note(call, answer)
 
     def event(self, event: Event) -> None:
         """The engine has told of something."""
@@ -142,8 +157,7 @@ class Invariants:
                     check(event)
             except InvariantBroken as error:
                 self._tell(error)
-        for watch in self._watches:
-            self._look(watch)
+        self.look()
 
     def forgotten(self) -> None:
         """The store has come back without its last writes."""
@@ -160,14 +174,18 @@ class Invariants:
             check()
 
     def _look(self, watch: Watch) -> None:
+        """Check one of the user's own; one that is broken is told once, and checked no more."""
         name = getattr(watch, "__name__", repr(watch))
         try:
-            if watch() is False:
-                self._tell(InvariantBroken(name, f"the invariant {name} does not hold"))
+            holds = watch()
+            if holds is None or holds:
+                return
+            broken = InvariantBroken(name, f"the invariant {name} does not hold")
         except Exception as error:  # noqa: BLE001 - a user's own code
             broken = InvariantBroken(name, f"{type(error).__name__}: {error}")
             broken.__cause__ = error
-            self._tell(broken)
+        self._watches.remove(watch)
+        self._tell(broken)
 
 
 def _hooks(name: str, told: Iterable[object]) -> list[Callable[..., None]]:

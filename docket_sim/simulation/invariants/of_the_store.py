@@ -1,11 +1,11 @@
 """Invariants of what the store says: who holds what, what is accepted, and what has ended."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from docket_sim.entropy import short_key
-from docket_sim.execution import Disposition, ExecutionState, Finish, Record, TaskCall
+from docket_sim.execution import Disposition, ExecutionState, Finish, Record, Reschedule, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.invariants.base import Invariant, Scene
 from docket_sim.simulation.invariants.holds import Hold, end_of_lease
@@ -20,16 +20,41 @@ class NotEarly(Invariant):
     id: ClassVar[str] = "not-early"
     sentence: ClassVar[str] = "nothing runs before it is due"
 
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._due: dict[str, datetime] = {}  # as it was asked for: a store may keep another time
+
+    def submitted(self, call: StoreCall, answers: Sequence[Submitted]) -> None:
+        for asked, answer in zip(call.calls, answers, strict=True):
+            if answer.disposition is Disposition.SCHEDULED:
+                self._due[asked.key] = asked.when
+
+    def settled(self, call: StoreCall, answer: Settled) -> None:
+        claim, settlement = call.claims[0], call.settlement
+        # Sent again, it is answered as the first time, though its key may have gone on since.
+        first = answer is Settled.APPLIED and self.scene.holds.in_force(claim)
+        if first and isinstance(settlement, Reschedule):
+            self._due[claim.call.key] = settlement.when
+
+    def forgotten(self) -> None:
+        self._due.clear()
+
     def claimed(self, call: StoreCall, answer: Claimed) -> None:
         if not answer.claims:
             return
         now = self.scene.instant(call.answered_at)
         for claim in answer.claims:
-            if claim.call.when > now:
+            due = self._due_of(claim)
+            if due > now:
                 raise self.broken(
-                    f"{claim.call.key!r} was claimed by {claim.worker} "
-                    f"{claim.call.when - now} before its time"
+                    f"{claim.call.key!r} was claimed by {claim.worker} {due - now} before its time"
                 )
+
+    def _due_of(self, claim: Claim) -> datetime:
+        """When it is due: by what was asked for, or by the store's own word if that is later."""
+        if self.scene.memory is None:  # on a server, answers have no order
+            return claim.call.when
+        return max(claim.call.when, self._due.get(claim.call.key, claim.call.when))
 
 
 class OneAtATime(Invariant):
