@@ -34,8 +34,11 @@ class Claim:
         call: the call to run.
         worker: the worker that has it.
         fence: a number that no other claim of this docket has or will have.
-        delivery: how often this attempt has been claimed, this time included.
+        delivery: how often this attempt has been claimed, this time included. A claim that was
+            released does not count.
         claimed_at: when.
+        released_since: the fence of the first claim since which every worker has released this run
+            of the call, or `None` when nobody has.
     """
 
     call: TaskCall
@@ -43,6 +46,7 @@ class Claim:
     fence: int
     delivery: int
     claimed_at: datetime
+    released_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
