@@ -194,6 +194,43 @@ def test_the_servers_clock_decides_what_is_due(skew):
     run(main)
 
 
+@pytest.mark.parametrize("skew", [-3 * HOUR, timedelta(0), 3 * HOUR], ids=str)
+def test_a_call_that_is_due_at_once_is_queued(skew):
+    """Though the server has it due by its own clock, which is always a little later than ours."""
+
+    async def main():
+        async with open_store() as store:
+            here = now() + skew
+            call = TaskCall("due", "charge", b"{}", here)
+            for replace in (False, True):  # and a key that is taken answers the same
+                for _ in range(2):
+                    record = (await store.submit(call, now=here, replace=replace)).record
+                    assert record.state is ExecutionState.QUEUED
+            [submitted] = await store.submit_many([call], now=here)
+            assert submitted.record.state is ExecutionState.QUEUED
+            for record in (
+                await store.get("due", now=now() + skew),
+                (await store.snapshot(now=now() + skew)).records[0],
+                await store.cancel("due", now=now() + skew),
+            ):
+                assert record.state is ExecutionState.QUEUED
+
+    run(main)
+
+
+def test_a_call_of_the_future_is_scheduled_by_the_servers_clock():
+    """It was not there yet when the call came."""
+
+    async def main():
+        async with open_store() as store:
+            call = TaskCall("later", "charge", b"{}", now() + HOUR)
+            submitted = await store.submit(call, now=now())
+            assert submitted.record.state is ExecutionState.SCHEDULED
+            assert (await store.get("later", now=now())).state is ExecutionState.SCHEDULED
+
+    run(main)
+
+
 # Notices.
 
 

@@ -138,17 +138,14 @@ class RedisStore:
         """Claim up to `limit` calls that are due."""
         await self._listening()
         arguments = (wire.encoded(worker), limit, wire.duration(lease))
-        loop = asyncio.get_running_loop()
-        sent = loop.time()
+        sent = asyncio.get_running_loop().time()
 
         def unheard(answers: asyncio.Future[list[Any]]) -> None:
             self._handing_back.append(begin(self._hand_back(answers, worker, now), "hand back"))
 
         answer = await self._send(scripts.CLAIM, self._now(now), *arguments, late=unheard)
-        server_now, _, _, claims, due, expiry, outstanding = answer
-        if self._servers_clock:
-            here = now + timedelta(seconds=loop.time() - sent)
-            self._server_is_ahead = wire.instant(server_now) - here
+        _, _, _, claims, due, expiry, outstanding = answer
+        self._compare_clocks(answer, now, sent)
         return Claimed(
             [wire.claim_of(fields, worker, now) for fields in claims],
             self._here(due),
@@ -172,11 +169,12 @@ class RedisStore:
         """Cancel the execution `key`, and return what it was before."""
         await self._listening()
         answer = await self._run(scripts.CANCEL, now, wire.encoded(key))
-        return wire.record_of(key, answer[3], now)
+        return wire.record_of(key, answer[3], wire.instant(answer[0]))
 
     async def get(self, key: str, *, now: datetime) -> Record | None:
         """What is known of `key`."""
-        return wire.record_of(key, await self._gets.ask(key), now)
+        fields = await self._gets.ask(key)
+        return wire.record_of(key, fields, self._there(now))
 
     async def watch(self, key: str, *, now: datetime) -> AsyncGenerator[Record | None, None]:
         """What is known of `key` now, and again at each change."""
@@ -188,7 +186,7 @@ class RedisStore:
                 if fields is None:
                     yield await self.get(key, now=now)
                 else:
-                    yield wire.record_of(key, fields, now)
+                    yield wire.record_of(key, fields, self._there(now))
 
     def listen(self, listener: Listener) -> AbstractContextManager[None]:
         """Tell `listener` what happens, until the context is left."""
@@ -202,7 +200,7 @@ class RedisStore:
             page = keys[start : start + _PAGE]
             found = await self._read([self._place(key) for key in page])
             for key, fields in zip(page, found, strict=True):
-                record = wire.record_of(wire.decoded(key), fields, now)
+                record = wire.record_of(wire.decoded(key), fields, self._there(now))
                 if record is not None:
                     records.append(record)
         records.sort(key=lambda record: record.call.when)
@@ -212,9 +210,9 @@ class RedisStore:
         """Cancel up to `limit` executions that wait, and return what they were."""
         await self._listening()
         answer = await self._run(scripts.CLEAR, now, limit)
-        pairs = iter(answer[3])
+        pairs, at = iter(answer[3]), wire.instant(answer[0])
         cleared = [
-            wire.record_of(wire.decoded(key), fields, now)
+            wire.record_of(wire.decoded(key), fields, at)
             for key, fields in zip(pairs, pairs, strict=True)
         ]
         return [record for record in cleared if record is not None]
@@ -263,6 +261,16 @@ class RedisStore:
     def _here(self, written: bytes) -> datetime | None:
         """An instant of the server on the clock of the caller."""
         return _moved(wire.instant(written), -self._server_is_ahead) if written else None
+
+    def _there(self, now: datetime) -> datetime:
+        """An instant of the caller on the clock of the server, as far as it is known."""
+        return _moved(now, self._server_is_ahead)
+
+    def _compare_clocks(self, answer: Any, now: datetime, sent: float) -> None:
+        """Find out how far the server is ahead of who has sent something at `now`."""
+        if self._servers_clock:
+            taken = timedelta(seconds=asyncio.get_running_loop().time() - sent)
+            self._server_is_ahead = wire.instant(answer[0]) - (now + taken)
 
     def _now(self, now: datetime) -> int | bytes:
         return b"" if self._servers_clock else wire.microseconds(now)
@@ -333,6 +341,7 @@ class RedisStore:
         self, requests: Sequence[tuple[TaskCall, datetime, bool]]
     ) -> list[Submitted]:
         now = requests[-1][1]
+        begun = asyncio.get_running_loop().time()
         sent = wire.microseconds(now) if self._servers_clock else b""
         fields = [
             part
@@ -340,9 +349,11 @@ class RedisStore:
             for part in wire.call_fields(call, replace=replace)
         ]
         answer = await self._send(scripts.SUBMIT, self._now(now), sent, *fields)
+        # Due times are written by the clock that decides, so it is that which has to be asked.
+        at = wire.instant(answer[0])
+        self._compare_clocks(answer, now, begun)
         return [
-            _submitted(call, one, now)
-            for (call, now, _), one in zip(requests, answer[3], strict=True)
+            _submitted(call, one, at) for (call, *_), one in zip(requests, answer[3], strict=True)
         ]
 
     async def _send_settles(
