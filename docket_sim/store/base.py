@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
@@ -108,6 +108,10 @@ class StoreSnapshot:
     records: Sequence[Record]
 
 
+LOOK_AGAIN = datetime(1970, 1, 1, tzinfo=UTC)
+"""What a listener is told is due when the store is back: there may be work, or nothing any more."""
+
+
 class Listener(Protocol):
     """What a worker wants to be told. Notices may be lost or repeated: they are hints.
 
@@ -121,7 +125,7 @@ class Listener(Protocol):
     def worker(self) -> str: ...
 
     def work_due(self, when: datetime) -> None:
-        """A call was made due at `when`."""
+        """A call was made due at `when`; at `LOOK_AGAIN`, it is not known what was missed."""
         ...
 
     def cancel_requested(self, key: str) -> None:

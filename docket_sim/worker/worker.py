@@ -248,6 +248,8 @@ class Worker:
         while self._resources is not None:
             try:
                 await self._leases.catch_up()
+                if self._wakeup.missed:
+                    await self._find_automatic_tasks()
                 claimed = await self.docket.store.claim(
                     self.name,
                     limit=limit,
@@ -255,6 +257,7 @@ class Worker:
                     now=self.docket.now(),
                 )
             except StoreUnavailable as error:
+                self._wakeup.missed = True
                 await _pause(next(waits), error)
             else:
                 return claimed
@@ -315,13 +318,28 @@ class Worker:
     def _waits(self) -> Iterator[timedelta]:
         return pauses(self.settings.reconnection_delay)
 
-    async def _schedule_automatic_tasks(self) -> None:
+    def _automatic_tasks(self) -> Iterator[str]:
+        """The names of what this worker is to schedule; each is its own key, too."""
         if not self.settings.schedule_automatic_tasks:
             return
         for name in self.docket.tasks:
             perpetual = self.docket.task(name).perpetual
             if perpetual is not None and perpetual.automatic:
-                await self._add_automatic(name)
+                yield name
+
+    async def _schedule_automatic_tasks(self) -> None:
+        for name in self._automatic_tasks():
+            await self._add_automatic(name)
+
+    async def _find_automatic_tasks(self) -> None:
+        """Schedule again what a store that was away knows nothing of: it may have lost its data.
+
+        One that has ended, and is known to have, stays so.
+        """
+        self._wakeup.missed = False
+        for name in self._automatic_tasks():
+            if await self.docket.store.get(name, now=self.docket.now()) is None:
+                await self.docket.add(name, key=name)()
 
     async def _add_automatic(self, name: str) -> None:
         waits = self._waits()
