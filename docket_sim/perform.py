@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -32,8 +32,6 @@ from docket_sim.execution import (
     Succeeded,
 )
 from docket_sim.store import Claim
-
-_RELEASE_DELAY = timedelta(seconds=1)
 
 
 class Interruption(Enum):
@@ -269,10 +267,8 @@ def decide(
             return Finish(
                 ExecutionState.CANCELLED, error=codec.encode_error(ExecutionCancelled(message))
             )
-        case Refused(elsewhere=True):
-            # Each release waits longer, so that a worker that knows the task has time to come.
-            delay = _RELEASE_DELAY * attempt.claim.delivery
-            return Reschedule(now + delay, attempt.claim.call.attempt, Reason.RELEASE)
+        case Refused(left_for=left_for) if left_for is not None:
+            return Reschedule(now + left_for, attempt.claim.call.attempt, Reason.RELEASE)
         case Refused(error=error):
             return _failed(codec, error)
 

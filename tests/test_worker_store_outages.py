@@ -176,6 +176,68 @@ async def test_automatic_tasks_are_scheduled_once_the_store_is_back(docket, line
     assert len(ran) == 1
 
 
+@pytest.fixture
+def tick(docket, ran, sim):
+    """An automatic perpetual that runs each ten seconds."""
+
+    async def tick(perpetual: Perpetual = Perpetual(10 * SECOND, automatic=True)):
+        ran.append(sim.clock.elapsed.total_seconds())
+
+    docket.register(tick)
+    return tick
+
+
+async def work_for(worker, seconds):
+    """Let a worker run for so long."""
+    working = asyncio.create_task(worker.run_forever())
+    await asyncio.sleep(seconds)
+    assert not working.done()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+@pytest.mark.parametrize("scheduling", [True, False])
+async def test_automatic_tasks_are_scheduled_again_where_the_store_has_lost_them(
+    docket, line, tick, ran, scheduling
+):
+    """A server without persistence has started anew; the workers have not."""
+    loop = asyncio.get_running_loop()
+    loop.call_later(15, line.cut.update, VERBS)
+    loop.call_later(20, lambda: setattr(line, "store", MemoryStore()))
+    loop.call_later(25, line.cut.clear)
+    if not scheduling:
+        await docket.add(tick, key="tick")()
+    async with worker_on(docket, schedule_automatic_tasks=scheduling) as worker:
+        await work_for(worker, 60)
+    assert ran[:2] == [0, 10]
+    assert [25 <= at <= 27 for at in ran[2:3]] == [True] * scheduling
+    assert len(ran) == (6 if scheduling else 2)
+
+
+async def test_an_automatic_task_that_has_ended_is_not_begun_again_by_a_blip(
+    docket, line, job, tick, ran
+):
+    """It was cancelled, and is known to be: nothing was lost."""
+    loop = asyncio.get_running_loop()
+    loop.call_later(15, lambda: loop.create_task(docket.cancel("tick")))
+    loop.call_later(18, line.cut.update, VERBS)
+    await docket.add(job, when=docket.now() + 20 * SECOND)()  # so that it asks during the outage
+    loop.call_later(25, line.cut.clear)
+    async with worker_on(docket) as worker:
+        await work_for(worker, 60)
+    assert ran[:2] == [0, 10]
+    assert len(ran) == 3  # and the job
+    assert line.asked["submit"] == 2  # the job, and one at the start
+
+
+async def test_where_nothing_is_amiss_nobody_asks_for_automatic_tasks(docket, line, tick, ran):
+    """One submission at the start is all."""
+    async with worker_on(docket) as worker:
+        await work_for(worker, 55)
+    assert len(ran) == 6
+    assert (line.asked["get"], line.asked["submit"]) == (0, 1)
+
+
 async def test_a_settlement_is_sent_again_and_the_body_is_not_run_again(docket, line, job, ran):
     """What was done is settled when the store is back."""
     execution = await docket.add(job)(1)

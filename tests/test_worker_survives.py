@@ -2,7 +2,9 @@
 
 import asyncio
 import pickle
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -12,6 +14,7 @@ from docket_sim import (
     Docket,
     Execution,
     ExecutionState,
+    Perpetual,
     Retry,
     TaskCall,
     UnknownTask,
@@ -19,6 +22,8 @@ from docket_sim import (
 )
 
 SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 
 async def good(name: str = "good") -> str:
@@ -192,13 +197,85 @@ async def test_an_unknown_task_fails_in_the_end_naming_those_that_are_known(sim,
     assert (await sim.docket.get_execution("bad")).state is ExecutionState.FAILED
 
 
-async def test_the_delivery_limit_holds_for_unknown_tasks(sim):
-    """They are handed out so often, and not once more."""
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_an_unknown_task_fails_when_it_was_left_to_others_for_an_hour(sim, workers):
+    """However many workers pass it on to each other, and however few deliveries are allowed."""
+    told = []
     await submit_raw(sim.docket, "vanished", b"{}")
-    await work_off(sim.docket, max_deliveries=3)
+    async with AsyncExitStack() as stack:
+        for _ in range(workers):
+            worker = Worker(sim.docket, max_deliveries=1)
+            told.append((await stack.enter_async_context(worker)).run_until_finished())
+        await asyncio.gather(*told)
     sim.acknowledge_failures()
+    assert HOUR <= sim.clock.elapsed <= HOUR + 2 * MINUTE
     record = await sim.docket.store.get("bad", now=sim.docket.now())
-    assert record.delivery == 3
+    assert (record.state, record.delivery) == (ExecutionState.FAILED, 1)
+
+
+async def test_an_unknown_task_is_asked_for_ever_more_rarely(sim):
+    """After 1 s, 2 s, 4 s and so on, and each minute in the end."""
+    await submit_raw(sim.docket, "vanished", b"{}")
+    await work_off(sim.docket)
+    sim.acknowledge_failures()
+    at = [moment.elapsed for moment in sim.timeline if moment.what == "released"]
+    waits = [round((late - early).total_seconds()) for early, late in pairwise(at)]
+    assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
+    assert set(waits[7:]) == {60}
+
+
+@pytest.mark.parametrize("ignorant", [1, 3])
+async def test_no_call_is_lost_where_one_worker_knows_the_task(sim, ignorant):
+    """The one that does is busy: most calls meet the others, which claim them time and again."""
+
+    async def job() -> str:
+        await asyncio.sleep(1)
+        return "done"
+
+    async with another_docket(sim) as new, AsyncExitStack() as stack:
+        executions = [await new.add(job)() for _ in range(200)]
+        runs = []
+        for number in range(ignorant):
+            worker = Worker(sim.docket, f"old-{number}", concurrency=100)
+            runs.append((await stack.enter_async_context(worker)).run_until_finished())
+        knowing = await stack.enter_async_context(Worker(new, "new", concurrency=2))
+        await asyncio.gather(*runs, knowing.run_until_finished())
+        assert [await execution.get_result() for execution in executions] == ["done"] * 200
+        for execution in executions:
+            assert (execution.attempt, execution.redelivered) == (1, False)
+
+
+async def test_a_perpetual_outlives_a_worker_that_does_not_know_it(sim):
+    """Each of its runs is left to others anew, though all have one key and one attempt."""
+    began = []
+
+    async def tick(perpetual: Perpetual = Perpetual(every=10 * SECOND)):
+        began.append(sim.clock.elapsed)
+
+    async with another_docket(sim) as new:
+        await new.add(tick, key="tick")()
+        async with Worker(sim.docket, "old") as old, Worker(new, "new") as knowing:
+            working = [asyncio.create_task(one.run_forever()) for one in (old, knowing)]
+            await asyncio.sleep(3 * HOUR.total_seconds())
+            for one in working:
+                one.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+    assert began[-1] > 3 * HOUR - MINUTE
+
+
+async def test_a_worker_leaves_a_call_for_an_hour_from_when_it_met_it(sim):
+    """That all were down for longer says nothing on whether one that knows the task will start."""
+    await submit_raw(sim.docket, "vanished", b"{}")
+    async with Worker(sim.docket, "before") as before:
+        working = asyncio.create_task(before.run_forever())
+        await asyncio.sleep(MINUTE.total_seconds())
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    await asyncio.sleep(3 * HOUR.total_seconds())
+    came_back = sim.clock.elapsed
+    await work_off(sim.docket)
+    sim.acknowledge_failures()
+    assert sim.clock.elapsed - came_back >= HOUR
 
 
 async def test_a_fallback_runs_what_the_docket_does_not_know(sim):

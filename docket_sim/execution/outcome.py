@@ -1,6 +1,7 @@
 """What happened in one attempt. An exception is a value here."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,12 @@ class Refused:
 
     Attributes:
         error: why, in words that a person can act on.
-        elsewhere: whether another worker may be able to run it.
+        left_for: how long to leave the call to other workers, which may be able to run it; `None`
+            ends the execution.
     """
 
     error: Exception
-    elsewhere: bool = False
+    left_for: timedelta | None = None
 
 
 Outcome = Succeeded | Failed | Cancelled | Refused

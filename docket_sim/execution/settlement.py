@@ -17,7 +17,7 @@ class Reason(Enum):
     """The run is over, and its perpetual asks for the next."""
 
     RELEASE = "release"
-    """This worker cannot run it; another may. The delivery counts."""
+    """This worker cannot run it; another may. It was not run, so the delivery does not count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
@@ -34,8 +34,11 @@ class Claim:
         call: the call to run.
         worker: the worker that has it.
         fence: a number that no other claim of this docket has or will have.
-        delivery: how often this attempt has been claimed, this time included.
+        delivery: how often this attempt has been claimed, this time included. A claim that was
+            released does not count.
         claimed_at: when.
+        released_since: the fence of the first claim since which every worker has released this run
+            of the call, or `None` when nobody has.
     """
 
     call: TaskCall
@@ -43,6 +46,7 @@ class Claim:
     fence: int
     delivery: int
     claimed_at: datetime
+    released_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,10 @@ class StoreSnapshot:
     records: Sequence[Record]
 
 
+LOOK_AGAIN = datetime(1970, 1, 1, tzinfo=UTC)
+"""What a listener is told is due when the store is back: there may be work, or nothing any more."""
+
+
 class Listener(Protocol):
     """What a worker wants to be told. Notices may be lost or repeated: they are hints.
 
@@ -117,7 +125,7 @@ class Listener(Protocol):
     def worker(self) -> str: ...
 
     def work_due(self, when: datetime) -> None:
-        """A call was made due at `when`."""
+        """A call was made due at `when`; at `LOOK_AGAIN`, it is not known what was missed."""
         ...
 
     def cancel_requested(self, key: str) -> None:

@@ -232,7 +232,8 @@ class Ledger:
         entry.worker = worker
         entry.started_at = now
         entry.cancel_requested = False
-        claim = Claim(entry.call, worker, next(self._fences), entry.delivery, now)
+        fence = next(self._fences)
+        claim = Claim(entry.call, worker, fence, entry.delivery, now, entry.released_since)
         entry.lease = claim
         self._leases_of(worker).put(_later(now, lease), entry)
         self._changed(entry, now)
@@ -255,7 +256,7 @@ class Ledger:
             self._finish(entry, Finish(ExecutionState.CANCELLED), now)
             return Settled.CANCELLED
         else:
-            self._reschedule(entry, settlement, now)
+            self._reschedule(entry, claim, settlement, now)
         return Settled.APPLIED
 
     def _settled_before(self, key: str, settlement: Resend, now: datetime) -> Settled:
@@ -300,7 +301,9 @@ class Ledger:
         else:
             self._keep(entry, now)
 
-    def _reschedule(self, entry: Entry, settlement: Reschedule, now: datetime) -> None:
+    def _reschedule(
+        self, entry: Entry, claim: Claim, settlement: Reschedule, now: datetime
+    ) -> None:
         arguments = settlement.arguments
         entry.call = dataclasses.replace(
             entry.call,
@@ -308,8 +311,12 @@ class Ledger:
             attempt=settlement.attempt,
             arguments=entry.call.arguments if arguments is None else arguments,
         )
-        if settlement.reason is not Reason.RELEASE:
+        if settlement.reason is Reason.RELEASE:  # it was never run
+            entry.delivery = claim.delivery - 1
+            entry.released_since = claim.released_since or claim.fence
+        else:
             entry.delivery = 0
+            entry.released_since = None
         entry.lease = None
         _move(entry, _waiting(entry.call, now))
         self._make_due(entry)

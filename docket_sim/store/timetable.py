@@ -28,6 +28,7 @@ class Entry:
         "finished_at",
         "lease",
         "place",
+        "released_since",
         "result",
         "started_at",
         "state",
@@ -40,6 +41,7 @@ class Entry:
         self.state = state
         self.lease: Claim | None = None
         self.delivery = 0
+        self.released_since: int | None = None
         self.answered = Answered()
         self.cancel_requested = False
         self.worker: str | None = None
@@ -55,6 +57,7 @@ class Entry:
         self.call = call
         self.state = state
         self.delivery = 0
+        self.released_since = None
         self.finished_at = self.result = self.error = None
 
     def record(self, now: datetime) -> Record:

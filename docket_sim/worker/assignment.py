@@ -18,6 +18,7 @@ from docket_sim.execution import Refused
 from docket_sim.perform import Assignment
 from docket_sim.store import Claim
 from docket_sim.task import Task, TaskFunction
+from docket_sim.worker.patience import Patience
 
 if TYPE_CHECKING:
     from docket_sim.worker.worker import Worker
@@ -48,6 +49,7 @@ class Assigner:
         self._docket = docket
         self._dependencies = dependencies
         self._max_deliveries = max_deliveries
+        self._patience = Patience()
         self._plans: dict[Task, Plan] = {}
         self._planned_under = docket.overrides.version
         plan_for("any task", signature_of(_nothing), worker_dependencies=dependencies)
@@ -137,7 +139,7 @@ class Assigner:
     ) -> tuple[Assignment | Refused, TaskCodec]:
         codec = self._docket.untyped_codec(claim.call.task)
         if self._fallback is None:
-            return Refused(error, elsewhere=claim.delivery < self._max_deliveries), codec
+            return Refused(error, left_for=self._patience.wait_for(claim)), codec
         task = self._fallback
         try:
             arguments = codec.decode_arguments(claim.call.arguments)

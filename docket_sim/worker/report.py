@@ -67,7 +67,9 @@ def _came_to(outcome: Outcome) -> ExecutionState:
     match outcome:
         case Succeeded():
             return ExecutionState.COMPLETED
-        case Cancelled() | Refused(elsewhere=True):
+        case Cancelled():
+            return ExecutionState.CANCELLED
+        case Refused(left_for=left_for) if left_for is not None:
             return ExecutionState.CANCELLED
         case Failed() | Refused():
             return ExecutionState.FAILED

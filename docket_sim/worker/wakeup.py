@@ -6,6 +6,7 @@ from contextvars import copy_context
 from datetime import datetime
 
 from docket_sim.clock import housekeeping
+from docket_sim.store.base import LOOK_AGAIN
 
 
 class Wakeup:
@@ -15,6 +16,7 @@ class Wakeup:
 
     Attributes:
         worker: the worker's name.
+        missed: whether the store was away, or has lost what it held, and nobody has looked yet.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Wakeup:
         self.worker = worker
         self._now = now
         self._cancel = cancel
+        self.missed = False
         self._rung = False
         self._until: datetime | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -64,6 +67,8 @@ class Wakeup:
 
     def work_due(self, when: datetime) -> None:
         """There may be work at `when`."""
+        if when == LOOK_AGAIN:
+            self.missed = True
         # While nobody waits, what the next wait will be for is not known yet.
         if self._waiter is None or self._until is None or when < self._until:
             self.ring()

@@ -38,6 +38,7 @@ from docket_sim.worker.wakeup import Wakeup
 _logger = logging.getLogger(__name__)
 _DEFAULTS = WorkerSettings()
 _HEAD_START = timedelta(milliseconds=100)
+_LATELY = timedelta(minutes=10)  # what some left to others may take several rounds among them
 
 
 class Worker:
@@ -84,7 +85,7 @@ class Worker:
             schedule_automatic_tasks: whether to schedule `Perpetual(automatic=True)` tasks.
             max_deliveries: how often one attempt may be delivered before it counts as poison.
             fallback_task: what to run for a task that the docket does not know; without one, such
-                a call is left for other workers, and ends failed after `max_deliveries`.
+                a call is left for other workers, and ends failed when it was so for an hour.
             dependencies: dependencies resolved for every attempt before the task's own.
 
         Raises:
@@ -110,7 +111,7 @@ class Worker:
         self._resources: AsyncExitStack | None = None
         self._limits = Limits({})
         self._running = False
-        self._left_until: set[datetime] = set()
+        self._left_until: datetime | None = None
 
     @property
     def concurrency(self) -> int:
@@ -233,16 +234,22 @@ class Worker:
                 await self._wakeup.wait(self._next_due(claimed), claimed.next_expiry)
 
     def _next_due(self, claimed: Claimed) -> datetime | None:
-        """When to look for work; what this worker has left to others, they may take first."""
-        due, now = claimed.next_due, self.docket.now()
-        self._left_until = {when for when in self._left_until if when + _HEAD_START > now}
-        return due + _HEAD_START if due is not None and due in self._left_until else due
+        """When to look for work; what workers like this one have left to others, they take first.
+
+        Whether what is due is that, or something else, only a claim would tell.
+        """
+        due, left = claimed.next_due, self._left_until
+        if due is None or left is None or due - left > _LATELY:
+            return due
+        return due + _HEAD_START
 
     async def _claim(self, limit: int) -> Claimed:
         waits = self._waits()
         while self._resources is not None:
             try:
                 await self._leases.catch_up()
+                if self._wakeup.missed:
+                    await self._find_automatic_tasks()
                 claimed = await self.docket.store.claim(
                     self.name,
                     limit=limit,
@@ -250,6 +257,7 @@ class Worker:
                     now=self.docket.now(),
                 )
             except StoreUnavailable as error:
+                self._wakeup.missed = True
                 await _pause(next(waits), error)
             else:
                 return claimed
@@ -288,7 +296,7 @@ class Worker:
         performed = await perform(attempt, codec, docket.now)
         settled = await self._settle(claim, performed.settlement)
         if isinstance(performed.outcome, Refused) and isinstance(performed.settlement, Reschedule):
-            self._left_until.add(performed.settlement.when)
+            self._left_until = performed.settlement.when
         docket.notify(report(claim, performed, settled, docket.now()))
 
     async def _turn_away(self, claim: Claim) -> None:
@@ -310,13 +318,28 @@ class Worker:
     def _waits(self) -> Iterator[timedelta]:
         return pauses(self.settings.reconnection_delay)
 
-    async def _schedule_automatic_tasks(self) -> None:
+    def _automatic_tasks(self) -> Iterator[str]:
+        """The names of what this worker is to schedule; each is its own key, too."""
         if not self.settings.schedule_automatic_tasks:
             return
         for name in self.docket.tasks:
             perpetual = self.docket.task(name).perpetual
             if perpetual is not None and perpetual.automatic:
-                await self._add_automatic(name)
+                yield name
+
+    async def _schedule_automatic_tasks(self) -> None:
+        for name in self._automatic_tasks():
+            await self._add_automatic(name)
+
+    async def _find_automatic_tasks(self) -> None:
+        """Schedule again what a store that was away knows nothing of: it may have lost its data.
+
+        One that has ended, and is known to have, stays so.
+        """
+        self._wakeup.missed = False
+        for name in self._automatic_tasks():
+            if await self.docket.store.get(name, now=self.docket.now()) is None:
+                await self.docket.add(name, key=name)()
 
     async def _add_automatic(self, name: str) -> None:
         waits = self._waits()

@@ -71,6 +71,13 @@ def test_a_call_is_added_with_typed_arguments(cli):
     assert told(cli, "show", "k")["result"] == "receipt 7"
 
 
+def test_a_call_that_is_due_at_once_is_told_as_queued(cli):
+    """As it is everywhere else."""
+    assert told(cli, "add", "policed", "--key", "k")["state"] == "queued"
+    assert told(cli, "add", "policed", "--key", "k")["state"] == "queued"
+    assert told(cli, "add", "policed", "--in", "5m")["state"] == "scheduled"
+
+
 def test_a_call_with_variadic_arguments_is_added(cli):
     """Keywords that the signature only takes as `**extra`."""
     cli("add", "spread", "--args", '{"a": 1, "b": 2}', "--key", "k")

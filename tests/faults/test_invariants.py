@@ -193,8 +193,8 @@ def test_a_store_that_forgets_a_delay_is_found():
         if retry.attempt == 1:
             raise ValueError
 
-    def at_once(ledger, entry, settlement, now):
-        reschedule(ledger, entry, replace(settlement, when=now), now)
+    def at_once(ledger, entry, claim, settlement, now):
+        reschedule(ledger, entry, claim, replace(settlement, when=now), now)
 
     reschedule = Ledger._reschedule
     with simulate() as sim, patch.object(Ledger, "_reschedule", at_once):

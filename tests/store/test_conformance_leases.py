@@ -1,5 +1,6 @@
 """Every store: claims are leases. They expire, are renewed, and are taken over."""
 
+import pytest
 from conformance import COMPLETED, LEASE, NOON, seconds
 
 from docket_sim.execution import ExecutionState, Reason
@@ -186,15 +187,61 @@ async def test_a_perpetuals_next_run_counts_its_deliveries_afresh(desk):
     assert (claim.call.attempt, claim.delivery) == (1, 1)
 
 
-async def test_a_released_call_goes_on_counting_its_deliveries(desk):
-    """Passing a call on from worker to worker comes to an end some day."""
+async def test_a_claim_that_is_released_is_no_delivery(desk):
+    """However often it was passed on, whoever can run it does not see it as delivered before."""
     await desk.submit("a")
     deliveries = []
     for worker in ("ann", "bob", "ann"):
         claim = await desk.claim_one(worker)
         deliveries.append((claim.call.attempt, claim.delivery))
         await desk.settle(claim, desk.again(claim, Reason.RELEASE))
-    assert deliveries == [(1, 1), (1, 2), (1, 3)]
+        assert (await desk.get("a")).delivery == 0
+    assert deliveries == [(1, 1), (1, 1), (1, 1)]
+
+
+async def test_a_release_takes_back_its_own_delivery_only(desk):
+    """A worker died with the call before: that goes on counting."""
+    await desk.submit("a")
+    await desk.claim_one("ann")
+    desk.pass_time(10)
+    claim = await desk.claim_one("bob")
+    await desk.settle(claim, desk.again(claim, Reason.RELEASE))
+    assert (await desk.get("a")).delivery == 1
+    assert (await desk.claim_one("ann")).delivery == 2
+
+
+async def test_a_claim_tells_since_when_its_call_was_only_released(desk):
+    """By the first of those claims; so a worker knows again what it has left to others before."""
+    await desk.submit("a")
+    first = await desk.claim_one("ann")
+    assert first.released_since is None
+    await desk.settle(first, desk.again(first, Reason.RELEASE))
+    for worker in ("bob", "ann"):
+        claim = await desk.claim_one(worker)
+        assert claim.released_since == first.fence
+        await desk.settle(claim, desk.again(claim, Reason.RELEASE))
+
+
+@pytest.mark.parametrize("reason", [Reason.RETRY, Reason.PERPETUAL])
+async def test_what_was_run_since_is_not_what_was_released_before(desk, reason):
+    """The next run of a perpetual has its key, its generation and its attempt, and is another."""
+    await desk.submit("a")
+    for why in (Reason.RELEASE, reason):
+        claim = await desk.claim_one()
+        await desk.settle(claim, desk.again(claim, why))
+    assert (await desk.claim_one()).released_since is None
+
+
+async def test_a_new_generation_was_not_released(desk):
+    """Whether what was there before has ended or still waits."""
+    for key in ("ended", "waiting"):
+        await desk.submit(key)
+    for claim in (await desk.claim()).claims:
+        await desk.settle(claim, desk.again(claim, Reason.RELEASE))
+    await desk.cancel("ended")
+    for key in ("ended", "waiting"):
+        await desk.submit(key, replace=True)
+    assert [claim.released_since for claim in (await desk.claim()).claims] == [None, None]
 
 
 async def test_a_new_generation_counts_its_deliveries_afresh(desk):

@@ -135,7 +135,10 @@ class TwoStores(RuleBasedStateMachine):
 
 def _without_fences(claimed: Claimed) -> tuple[Any, ...]:
     """Fences are numbers that no other claim has; which, is up to the store."""
-    claims = [dataclasses.replace(claim, fence=0) for claim in claimed.claims]
+    claims = [
+        dataclasses.replace(claim, fence=0, released_since=claim.released_since and 0)
+        for claim in claimed.claims
+    ]
     return claims, claimed.next_due, claimed.next_expiry, claimed.outstanding
 
 

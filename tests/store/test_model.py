@@ -45,6 +45,7 @@ class Expected:
     generation: int
     attempt: int = 1
     deliveries: int = 0
+    released_since: int | None = None
     ended: ExecutionState | None = None
     forgotten_at: datetime | None = None
     cancelling: bool = False
@@ -186,6 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
         entry.deliveries += 1
         call = claim.call
         assert claim.delivery == entry.deliveries
+        assert claim.released_since == entry.released_since
         assert (call.arguments, call.when) == (entry.payload, entry.when)
         assert (call.generation, call.attempt) == (entry.generation, entry.attempt)
         assert claim.fence not in {old.fence for old in self.claims}
@@ -235,7 +237,12 @@ class StoreMachine(RuleBasedStateMachine):
         assert settled is Settled.APPLIED
         self.let_go(entry)
         entry.when, entry.attempt = settlement.when, settlement.attempt
-        entry.deliveries = entry.deliveries if reason is Reason.RELEASE else 0
+        if reason is Reason.RELEASE:
+            entry.deliveries -= 1
+            entry.released_since = entry.released_since or claim.fence
+        else:
+            entry.deliveries = 0
+            entry.released_since = None
 
     def refused(self, entry, settled, claim, end) -> bool:
         """Whether the settlement of `claim`, with this `end` if any, is to change nothing else."""

@@ -12,7 +12,7 @@ from servers import RedisServer, find_binaries, shared_server
 
 from docket_sim import Docket, Perpetual, Retry, StoreUnavailable, Worker
 from docket_sim.execution import ExecutionState, TaskCall
-from docket_sim.store.redis import RedisStore, address_of, prefix_of
+from docket_sim.store.redis import RedisStore, address_of, notices, prefix_of
 from docket_sim.store.redis.gathering import Gathering
 from docket_sim.store.redis.scripts import ALL, Script
 
@@ -194,6 +194,43 @@ def test_the_servers_clock_decides_what_is_due(skew):
     run(main)
 
 
+@pytest.mark.parametrize("skew", [-3 * HOUR, timedelta(0), 3 * HOUR], ids=str)
+def test_a_call_that_is_due_at_once_is_queued(skew):
+    """Though the server has it due by its own clock, which is always a little later than ours."""
+
+    async def main():
+        async with open_store() as store:
+            here = now() + skew
+            call = TaskCall("due", "charge", b"{}", here)
+            for replace in (False, True):  # and a key that is taken answers the same
+                for _ in range(2):
+                    record = (await store.submit(call, now=here, replace=replace)).record
+                    assert record.state is ExecutionState.QUEUED
+            [submitted] = await store.submit_many([call], now=here)
+            assert submitted.record.state is ExecutionState.QUEUED
+            for record in (
+                await store.get("due", now=now() + skew),
+                (await store.snapshot(now=now() + skew)).records[0],
+                await store.cancel("due", now=now() + skew),
+            ):
+                assert record.state is ExecutionState.QUEUED
+
+    run(main)
+
+
+def test_a_call_of_the_future_is_scheduled_by_the_servers_clock():
+    """It was not there yet when the call came."""
+
+    async def main():
+        async with open_store() as store:
+            call = TaskCall("later", "charge", b"{}", now() + HOUR)
+            submitted = await store.submit(call, now=now())
+            assert submitted.record.state is ExecutionState.SCHEDULED
+            assert (await store.get("later", now=now())).state is ExecutionState.SCHEDULED
+
+    run(main)
+
+
 # Notices.
 
 
@@ -325,6 +362,72 @@ def test_a_server_that_comes_back_is_used_again():
 
     with RedisServer() as server:
         run(lambda: main(server))
+
+
+@pytest.mark.parametrize("loss", ["restarted without its data", "emptied"])
+def test_automatic_tasks_outlive_the_data_of_the_server(loss, monkeypatch):
+    """Workers stay up, and nobody but them knows that there was something to do."""
+    monkeypatch.setattr(notices, "_PING", 0.2)
+    ran = []
+
+    async def tick(perpetual: Perpetual = Perpetual(timedelta(hours=1), automatic=True)):
+        ran.append(perpetual)
+
+    async def main(server):
+        async with Docket("d", server.url) as docket:
+            docket.register(tick)
+            async with Worker(docket) as worker:
+                working = asyncio.ensure_future(worker.run_forever())
+                await until(lambda: len(ran) == 1)
+                await asyncio.sleep(0.5)  # the idle worker asks the server nothing by itself
+                if loss == "emptied":
+                    server.ask("FLUSHALL")
+                else:
+                    server.kill()
+                    server.start()
+                await until(lambda: len(ran) == 2)
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
+            record = (await docket.get_execution("tick")).state
+            assert record is ExecutionState.SCHEDULED
+
+    with RedisServer() as server:
+        run(lambda: main(server))
+
+
+def test_who_waits_for_a_result_is_told_that_the_server_was_emptied(monkeypatch):
+    """Else it would wait for ever for what nobody knows of any more."""
+    monkeypatch.setattr(notices, "_PING", 0.2)
+
+    async def main(server):
+        async with open_store(server) as store:
+            await store.submit(a_call("a", due=HOUR), now=now())
+            watching = store.watch("a", now=now())
+            assert (await anext(watching)).state is ExecutionState.SCHEDULED
+            await asyncio.sleep(0.5)
+            server.ask("FLUSHALL")
+            assert await anext(watching) is None
+            await watching.aclose()
+
+    with RedisServer() as server:
+        run(lambda: main(server))
+
+
+def test_a_docket_that_is_still_there_is_not_taken_for_lost(monkeypatch):
+    """An idle worker is left in peace, whatever signs of life are asked for."""
+    monkeypatch.setattr(notices, "_PING", 0.05)
+
+    async def main():
+        async with open_store() as store:
+            ear = Ear("ann")
+            with store.listen(ear):
+                await store.submit(a_call("a", due=HOUR), now=now())
+                await store.claim("ann", limit=1, lease=LEASE, now=now())
+                ear.due.clear()
+                await asyncio.sleep(0.5)
+                assert ear.due == []
+
+    run(main)
 
 
 def test_a_cancelled_verb_leaves_the_connection_to_the_others():

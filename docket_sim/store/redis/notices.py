@@ -9,13 +9,13 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from docket_sim.errors import StoreUnavailable
-from docket_sim.store.base import Listener, begin
+from docket_sim.store.base import LOOK_AGAIN, Listener, begin
 from docket_sim.store.pauses import pauses
 from docket_sim.store.redis.line import Connection, Dial, Elsewhere, Hold
 from docket_sim.store.redis.wire import decoded, encoded, instant, unpacked
@@ -23,7 +23,6 @@ from docket_sim.store.redis.wire import decoded, encoded, instant, unpacked
 _logger = logging.getLogger(__name__)
 _LONGEST_PAUSE = timedelta(seconds=5)  # between attempts to reach a server that is away
 _PING = 15.0  # seconds between signs of life
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Watching:
@@ -56,7 +55,7 @@ class Notices:
         arm: Callable[[], Awaitable[object]],
         here: Callable[[datetime], datetime],
         hold: Hold,
-        keep_alive: Callable[[], Awaitable[object]] | None,
+        keep_alive: Callable[[], Awaitable[int]] | None,
     ) -> None:
         """
         Args:
@@ -65,9 +64,9 @@ class Notices:
             arm: makes the store tell of whatever comes next.
             here: turns an instant on the store's clock into one on ours.
             hold: is told what is under way.
-            keep_alive: asks the store something, now and then, to which the answer is `Elsewhere`
-                where the docket has moved away; so is the connection for a sign of life. `None`
-                asks neither.
+            keep_alive: asks the store, now and then, for a number that only grows, unless what the
+                store holds is lost; the answer is `Elsewhere` where the docket has moved away. The
+                connection is asked for a sign of life as well. `None` asks neither.
         """
         self._dial = dial
         self._bell = prefix + b"bell"
@@ -89,6 +88,7 @@ class Notices:
         self._settled: asyncio.Event = asyncio.Event()
         self._away = False
         self._alive = False
+        self._last_number = 0
         self.pending = False
 
     # Who wants to know.
@@ -229,7 +229,7 @@ class Notices:
     async def _tell_all_to_look(self) -> None:
         await self._arm()
         for listener in self._listeners:
-            listener.work_due(_LONG_AGO)
+            listener.work_due(LOOK_AGAIN)
         for watching in self._watching.values():
             for one in watching:
                 one.put(None)
@@ -252,28 +252,30 @@ class Notices:
             except (RedisError, OSError) as error:
                 self._end(str(error))
 
-    async def _look_for_life(self, ask: Callable[[], Awaitable[object]]) -> None:
+    async def _look_for_life(self, ask: Callable[[], Awaitable[int]]) -> None:
         while True:
             self._alive = False
             self._send("PING")
-            if await self._has_moved(ask):
-                self._end("the docket lives elsewhere by now")
+            await self._look_for_the_docket(ask)
             await asyncio.sleep(_PING)
             if not self._alive:
                 self._end(f"it has given no sign of life for {_PING:g} s")
 
-    async def _has_moved(self, ask: Callable[[], Awaitable[object]]) -> bool:
-        """Whether this connection leads to where the docket has lived before.
+    async def _look_for_the_docket(self, ask: Callable[[], Awaitable[int]]) -> None:
+        """Find out whether this connection leads to where the docket has lived before.
 
-        There it would go on, and be told nothing: whoever only waits would do so for ever.
+        If not, it would go on, and be told nothing: whoever only waits would do so for ever. Nor
+        does a server tell that somebody has emptied it.
         """
         try:
-            await ask()
+            before, self._last_number = self._last_number, await ask()
+            if self._last_number < before:
+                _logger.warning("the store has lost what it held of the docket")
+                await self._tell_all_to_look()
         except Elsewhere:
-            return True
+            self._end("the docket lives elsewhere by now")
         except StoreUnavailable:
-            return False  # it is away: then this connection will show it, too
-        return False
+            pass  # it is away: then this connection will show it, too
 
     def _take(self, message: Any) -> None:
         self._alive = True

@@ -36,6 +36,7 @@ from docket_sim.store.base import (
     begin,
 )
 from docket_sim.store.redis import scripts, wire
+from docket_sim.store.redis.clocks import Clocks
 from docket_sim.store.redis.dialling import Address
 from docket_sim.store.redis.gathering import Gathering
 from docket_sim.store.redis.line import Hold, Late, Line, WrittenOver, holds_nothing
@@ -81,16 +82,16 @@ class RedisStore:
         self._servers_clock = servers_clock
         self._scratch = scratch
         self._server_ttl = _server_ttl(execution_ttl, servers_clock=servers_clock)
-        self._server_is_ahead = _ZERO
+        self._clocks = Clocks()
         self._mending = asyncio.Lock()
         self._line = Line(address.dial, patience=address.patience, hold=hold)
         self.notices = Notices(
             address.dial,
             self._prefix,
             arm=self._arm,
-            here=lambda when: _moved(when, -self._server_is_ahead),
+            here=self._clocks.here,
             hold=hold,
-            keep_alive=self._ask_for_nothing if servers_clock else None,
+            keep_alive=self._last_number if servers_clock else None,
         )
         self._submits: Gathering[tuple[TaskCall, datetime, bool], Submitted] = Gathering(
             self._send_submits
@@ -138,17 +139,15 @@ class RedisStore:
         """Claim up to `limit` calls that are due."""
         await self._listening()
         arguments = (wire.encoded(worker), limit, wire.duration(lease))
-        loop = asyncio.get_running_loop()
-        sent = loop.time()
+        sent = asyncio.get_running_loop().time()
 
         def unheard(answers: asyncio.Future[list[Any]]) -> None:
             self._handing_back.append(begin(self._hand_back(answers, worker, now), "hand back"))
 
         answer = await self._send(scripts.CLAIM, self._now(now), *arguments, late=unheard)
-        server_now, _, _, claims, due, expiry, outstanding = answer
+        _, _, _, claims, due, expiry, outstanding = answer
         if self._servers_clock:
-            here = now + timedelta(seconds=loop.time() - sent)
-            self._server_is_ahead = wire.instant(server_now) - here
+            self._clocks.compare(wire.instant(answer[0]), now, sent)
         return Claimed(
             [wire.claim_of(fields, worker, now) for fields in claims],
             self._here(due),
@@ -172,11 +171,12 @@ class RedisStore:
         """Cancel the execution `key`, and return what it was before."""
         await self._listening()
         answer = await self._run(scripts.CANCEL, now, wire.encoded(key))
-        return wire.record_of(key, answer[3], now)
+        return wire.record_of(key, answer[3], wire.instant(answer[0]))
 
     async def get(self, key: str, *, now: datetime) -> Record | None:
         """What is known of `key`."""
-        return wire.record_of(key, await self._gets.ask(key), now)
+        fields = await self._gets.ask(key)
+        return wire.record_of(key, fields, self._clocks.there(now))
 
     async def watch(self, key: str, *, now: datetime) -> AsyncGenerator[Record | None, None]:
         """What is known of `key` now, and again at each change."""
@@ -188,7 +188,7 @@ class RedisStore:
                 if fields is None:
                     yield await self.get(key, now=now)
                 else:
-                    yield wire.record_of(key, fields, now)
+                    yield wire.record_of(key, fields, self._clocks.there(now))
 
     def listen(self, listener: Listener) -> AbstractContextManager[None]:
         """Tell `listener` what happens, until the context is left."""
@@ -202,7 +202,7 @@ class RedisStore:
             page = keys[start : start + _PAGE]
             found = await self._read([self._place(key) for key in page])
             for key, fields in zip(page, found, strict=True):
-                record = wire.record_of(wire.decoded(key), fields, now)
+                record = wire.record_of(wire.decoded(key), fields, self._clocks.there(now))
                 if record is not None:
                     records.append(record)
         records.sort(key=lambda record: record.call.when)
@@ -212,9 +212,9 @@ class RedisStore:
         """Cancel up to `limit` executions that wait, and return what they were."""
         await self._listening()
         answer = await self._run(scripts.CLEAR, now, limit)
-        pairs = iter(answer[3])
+        pairs, at = iter(answer[3]), wire.instant(answer[0])
         cleared = [
-            wire.record_of(wire.decoded(key), fields, now)
+            wire.record_of(wire.decoded(key), fields, at)
             for key, fields in zip(pairs, pairs, strict=True)
         ]
         return [record for record in cleared if record is not None]
@@ -253,16 +253,17 @@ class RedisStore:
     async def _arm(self) -> None:
         await self._line.ask("HSET", self._prefix + b"meta", "b", "inf")
 
-    async def _ask_for_nothing(self) -> None:
-        """A write that changes nothing: only a server that the docket lives on takes it."""
-        await self._line.ask("PERSIST", self._prefix + b"meta")
+    async def _last_number(self) -> int:
+        """The last fence or ticket. A write: only a server that the docket lives on takes it."""
+        number: int = await self._line.ask("HINCRBY", self._prefix + b"meta", "c", 0)
+        return number
 
     def _place(self, key: bytes) -> bytes:
         return self._prefix + b"x:" + key
 
     def _here(self, written: bytes) -> datetime | None:
         """An instant of the server on the clock of the caller."""
-        return _moved(wire.instant(written), -self._server_is_ahead) if written else None
+        return self._clocks.here(wire.instant(written)) if written else None
 
     def _now(self, now: datetime) -> int | bytes:
         return b"" if self._servers_clock else wire.microseconds(now)
@@ -333,6 +334,7 @@ class RedisStore:
         self, requests: Sequence[tuple[TaskCall, datetime, bool]]
     ) -> list[Submitted]:
         now = requests[-1][1]
+        begun = asyncio.get_running_loop().time()
         sent = wire.microseconds(now) if self._servers_clock else b""
         fields = [
             part
@@ -340,9 +342,12 @@ class RedisStore:
             for part in wire.call_fields(call, replace=replace)
         ]
         answer = await self._send(scripts.SUBMIT, self._now(now), sent, *fields)
+        # Due times are written by the clock that decides, so it is that which has to be asked.
+        at = wire.instant(answer[0])
+        if self._servers_clock:
+            self._clocks.compare(at, now, begun)
         return [
-            _submitted(call, one, now)
-            for (call, now, _), one in zip(requests, answer[3], strict=True)
+            _submitted(call, one, at) for (call, *_), one in zip(requests, answer[3], strict=True)
         ]
 
     async def _send_settles(
@@ -368,15 +373,6 @@ def _submitted(call: TaskCall, answer: list[Any], now: datetime) -> Submitted:
         accepted = wire.accepted(call, wire.instant(when), generation)
         record = Record(accepted, wire.state_of(letter, accepted.when, now))
     return Submitted(Disposition.SCHEDULED, record)
-
-
-def _moved(when: datetime, by: timedelta) -> datetime:
-    if not by:
-        return when
-    try:
-        return when + by
-    except OverflowError:
-        return when
 
 
 def _server_ttl(execution_ttl: timedelta, *, servers_clock: bool) -> int:

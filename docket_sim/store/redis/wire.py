@@ -104,7 +104,7 @@ def settlement_fields(claim: Claim, settlement: Settlement) -> tuple[bytes | int
         WAITING,
         microseconds(settlement.when),
         settlement.attempt,
-        1 if settlement.reason is Reason.RELEASE else 0,
+        claim.delivery - 1 if settlement.reason is Reason.RELEASE else b"",
         0 if arguments is None else 1,
         b"" if arguments is None else arguments,
     )
@@ -117,7 +117,8 @@ def settled_of(letter: bytes) -> Settled:
 
 def claim_of(fields: Sequence[bytes], worker: str, now: datetime) -> Claim:
     """A claim as the script `claim` gives it."""
-    key, task, arguments, when, attempt, generation, cause, cause_attempt, delivery, fence = fields
+    key, task, arguments, when, attempt, generation, cause, cause_attempt = fields[:8]
+    delivery, fence, released_since = map(int, fields[8:])
     call = TaskCall(
         decoded(key),
         decoded(task),
@@ -127,7 +128,7 @@ def claim_of(fields: Sequence[bytes], worker: str, now: datetime) -> Claim:
         int(generation),
         Cause(decoded(cause), int(cause_attempt)) if cause else None,
     )
-    return Claim(call, worker, int(fence), int(delivery), now)
+    return Claim(call, worker, fence, delivery, now, released_since or None)
 
 
 def record_of(key: str, flat: Sequence[bytes], now: datetime) -> Record | None:

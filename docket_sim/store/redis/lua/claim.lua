@@ -78,6 +78,7 @@ local function take(set, member)
     claims[#claims + 1] = {
         key, fields[TASK], fields[ARGUMENTS], fields[WHEN], fields[ATTEMPT] or '1',
         fields[GENERATION], fields[CAUSE] or '', fields[CAUSE_ATTEMPT] or '', delivery, fence,
+        is_count(fields[RELEASED]) and fields[RELEASED] or '0',
     }
 end
 

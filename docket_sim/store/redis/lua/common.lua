@@ -6,6 +6,7 @@
 --                                   d delivery k worker    b begun      z ended      r result
 --                                   e error    c cancelled while running             f fence
 --                                   q ticket   o forget at        l how its last claims were settled
+--                                   u the fence of the first claim since which all were released
 -- due      what waits, by due time             leased   what is claimed, by the lease's expiry
 -- void     leases on attempts whose replacement has ended already, by their expiry
 -- kept     keys of ended executions, by when they are forgotten; and, led by a byte that is in no
@@ -270,9 +271,10 @@ end
 
 -- What read() answers, with the fields of a call; and whether a worker can use them.
 local TASK, ARGUMENTS, WHEN, ATTEMPT, CAUSE, CAUSE_ATTEMPT, DELIVERY = 7, 8, 9, 10, 11, 12, 13
+local RELEASED = 14
 
 local function read_call(key)
-    return read(key, 't', 'a', 'w', 'n', 'p', 'm', 'd')
+    return read(key, 't', 'a', 'w', 'n', 'p', 'm', 'd', 'u')
 end
 
 local function is_call(fields)

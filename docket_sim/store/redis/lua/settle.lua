@@ -1,20 +1,25 @@
 -- settle(now, ttl, server_ttl, finishes, *settlements)
 --
 -- First so many that end an execution: key, fence, generation, final state, then `r`, `e` or nothing,
--- and its bytes. Then those after which it goes on: key, fence, generation, `w`, when, attempt, 1 to
--- keep the count of deliveries, 1 for new arguments, and those.
+-- and its bytes. Then those after which it goes on: key, fence, generation, `w`, when, attempt, the
+-- count of deliveries before this claim where it is released and nothing elsewhere, 1 for new
+-- arguments, and those.
 -- Answers each with one letter: applied, superseded, cancelled, lost. One that is sent again is
 -- answered as it was.
 
-local SETTLEMENTS = 7 -- of the fields that are read
+local SETTLEMENTS, RELEASED_SINCE = 7, 8 -- of the fields that are read
 
-local function reschedule(key, fields, when, attempt, same_delivery, changes_arguments, arguments)
-    local values = with_settlements(fields, { 'w', when, 'n', attempt, 'f', '' })
+local function reschedule(key, fields, when, attempt, released, changes_arguments, arguments)
+    local delivery = released == '' and '0' or released
+    local values = with_settlements(fields, { 'w', when, 'n', attempt, 'f', '', 'd', delivery })
     if changes_arguments == '1' then
         values[#values + 1], values[#values + 2] = 'a', arguments
     end
-    if same_delivery ~= '1' then
-        values[#values + 1], values[#values + 2] = 'd', '0'
+    local since = fields[RELEASED_SINCE]
+    if released ~= '' and not since then
+        values[#values + 1], values[#values + 2] = 'u', fields[FENCE]
+    elseif released == '' and since then
+        redis.call('HDEL', of_key(key), 'u')
     end
     drop(LEASED, member_of(key, fields))
     wait(key, when, values)
@@ -29,7 +34,7 @@ local function answer_to(fields, generation, state)
 end
 
 local function settle(key, fence, generation, state, ...)
-    local fields = read(key, 'l')
+    local fields = read(key, 'l', 'u')
     if not fields or fields[FENCE] ~= fence then
         return remembered(fields and fields[SETTLEMENTS], fence .. state) or 'l'
     end

@@ -17,7 +17,7 @@ local function take_place(key, fields)
             drop(VOID, void)
         end
     end
-    redis.call('HDEL', of_key(key), 'n', 'p', 'm', 'd', 'z', 'r', 'e', 'o')
+    redis.call('HDEL', of_key(key), 'n', 'p', 'm', 'd', 'u', 'z', 'r', 'e', 'o')
 end
 
 -- A due time that had come when the call was sent has come, whatever the clock of its sender says.
