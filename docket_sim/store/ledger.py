@@ -6,7 +6,7 @@ It checks every change of state against `TRANSITIONS`, and takes the time from i
 import copy
 import dataclasses
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count, islice
 from typing import Any
 
@@ -23,7 +23,7 @@ from docket_sim.execution import (
 )
 from docket_sim.store.base import Claim, Claimed, Renewal, Settled, StoreSnapshot, Submitted
 from docket_sim.store.resends import REMEMBERED, AnsweredOfGone, Resend
-from docket_sim.store.timetable import Entry, Timetable
+from docket_sim.store.timetable import Entry, Timetable, later
 from docket_sim.store.watchers import Watchers
 
 _FOREVER = timedelta.max
@@ -70,7 +70,7 @@ class Ledger:
             claims.append(self._lease(entry, worker, lease, now))
         if claims:
             # The others learn when to look whether this worker is still alive.
-            self.watchers.work_due(_later(now, lease), but_not=worker)
+            self.watchers.work_due(later(now, lease), but_not=worker)
         return Claimed(claims, self._due.first(), self._next_expiry(), self._outstanding)
 
     def renew(self, claims: Sequence[Claim], lease: timedelta, now: datetime) -> Renewal:
@@ -82,7 +82,7 @@ class Ledger:
             if entry is None:
                 lost.append(claim.fence)
                 continue
-            self._leases_of(claim.worker).put(_later(now, lease), entry)
+            self._leases_of(claim.worker).put(later(now, lease), entry)
             if entry.cancel_requested:
                 cancelled.append(claim.fence)
         return Renewal(lost, cancelled)
@@ -235,7 +235,7 @@ class Ledger:
         fence = next(self._fences)
         claim = Claim(entry.call, worker, fence, entry.delivery, now, entry.released_since)
         entry.lease = claim
-        self._leases_of(worker).put(_later(now, lease), entry)
+        self._leases_of(worker).put(later(now, lease), entry)
         self._changed(entry, now)
         return claim
 
@@ -343,7 +343,7 @@ class Ledger:
         if self._ttl <= timedelta(0):
             del self._entries[entry.call.key]
         elif self._ttl < _FOREVER:
-            self._kept.put(_later(now, self._ttl), entry)
+            self._kept.put(later(now, self._ttl), entry)
 
     def _forget(self, now: datetime) -> None:
         self._gone.forget(now)
@@ -367,14 +367,6 @@ class Ledger:
     def _next_expiry(self) -> datetime | None:
         expiries = (leases.first() for leases in self._leases.values())
         return min((expiry for expiry in expiries if expiry is not None), default=None)
-
-
-def _later(now: datetime, delay: timedelta) -> datetime:
-    """`delay` after `now`, or the last instant there is."""
-    try:
-        return now + delay
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
 
 
 def _longest_due(entry: Entry) -> tuple[datetime, int]:

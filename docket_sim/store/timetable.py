@@ -1,7 +1,7 @@
 """The memory store's entries by instant: a heap whose stale items go when they surface."""
 
 import heapq
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from docket_sim.execution import ExecutionState, Record, TaskCall
@@ -129,3 +129,11 @@ class Timetable:
     def _is_valid(self, item: tuple[datetime, int, Entry]) -> bool:
         _, ticket, entry = item
         return entry.ticket == ticket and entry.place is self
+
+
+def later(now: datetime, delay: timedelta) -> datetime:
+    """`delay` after `now`, or the last instant there is."""
+    try:
+        return now + delay
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
