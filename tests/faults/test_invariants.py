@@ -11,6 +11,7 @@ from docket_sim import (
     CurrentDocket,
     Docket,
     ExponentialRetry,
+    Faults,
     InvariantBroken,
     Perpetual,
     Retry,
@@ -215,3 +216,12 @@ def test_the_journal_ends_where_the_run_broke(early):
         with pytest.raises(InvariantBroken):
             sim.run(sim.run_until_idle())
     assert [getattr(entry, "verb", "") for entry in sim.journal.entries][-1] == "claim"
+
+
+def test_a_record_whose_time_is_up_is_forgotten_in_passing():
+    """By a settlement that comes too late, say; that is no change that it has made."""
+    pause = Faults.pause(before="settle", for_="20m")
+    with simulate(workers=2, faults=pause, execution_ttl=SECOND) as sim:
+        sim.run(sim.docket.add(work, key="one")())
+        tally = sim.run(sim.run_until_idle())
+        assert (tally.succeeded, tally.lost) == (1, 1)
