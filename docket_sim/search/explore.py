@@ -99,9 +99,9 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
     explorer = Explorer(attempt, budget=budget, seed=seed, depth=depth, progress=progress)
     with silenced():
         exploration = explorer.explore()
-    if exploration.found is not None:
-        if determinism:
+        if determinism and exploration.found is not None:
             refuse_another(exploration.found.shrunk, search.attempt, scenario)
+    if exploration.found is not None:
         raise search.failure(exploration, kept)
     return exploration
 

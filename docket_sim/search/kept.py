@@ -13,7 +13,11 @@ def keep_failure(path: Path, trial: Trial, token: str, name: str) -> None:
         "replay": token,
         "scenario": name,
         "error": f"{type(trial.error).__name__}: {trial.error}".partition("\n")[0],
-        "choices": [choice._asdict() for choice in trial.choices.tape if choice.value],
+        "choices": [
+            {"label": one.label, "number": one.number, "value": one.value}
+            for one in trial.choices.tape
+            if one.value
+        ],
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
 
