@@ -485,6 +485,20 @@ def _fail_over(binary):
         assert pair.master.ask("SET", "colour", "red")
 
 
+def test_a_sentinel_that_gives_up_is_asked_again():
+    """As it does, for good, when the replica is too slow to obey: here, one that first refuses."""
+    with SentinelPair() as pair, ThreadPoolExecutor() as beside:
+        replica, sentinel = pair.replica, pair.sentinel
+        set_timeout = ("SENTINEL", "SET", pair.service, "failover-timeout")
+        sentinel.ask(*set_timeout, "100")
+        replica.ask("ACL", "SETUSER", "default", "-slaveof", "-replicaof")
+        swapping = beside.submit(pair.fail_over)
+        wait_until(lambda: "-failover-abort-slave-timeout" in sentinel.log(), "it gives up")
+        sentinel.ask(*set_timeout, "3000")
+        replica.ask("ACL", "SETUSER", "default", "+slaveof", "+replicaof")
+        assert swapping.result() == replica.port == pair.master_port()
+
+
 # The proxy
 
 

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -121,7 +121,8 @@ class _Campaign:
         finally:
             producer.stop()
             troubling.cancel()
-            await asyncio.wait([troubling])
+            with suppress(asyncio.CancelledError):
+                await troubling  # a fault that breaks off on the way out is raised as well
         await asyncio.to_thread(self._stage.heal)
         await working
         for helper in helping:

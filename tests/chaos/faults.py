@@ -259,9 +259,9 @@ class Trouble:
                 gap = self._chance.uniform(self._gap / 3, self._gap)
                 self._begin(name, self._faults[name](self._chance))
                 await asyncio.sleep(gap)
+                self._forget_the_ended()
         finally:
-            while self._under_way:
-                await asyncio.gather(*self._under_way)
+            await asyncio.gather(*self._under_way)
 
     @property
     def missing(self) -> list[str]:
@@ -282,6 +282,11 @@ class Trouble:
 
         task = asyncio.ensure_future(act())
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
         if name in _ONE_AT_A_TIME:
             self._alone = task
+
+    def _forget_the_ended(self) -> None:
+        """What has broken one of them off is raised: it has not happened as it was meant."""
+        for task in [task for task in self._under_way if task.done()]:
+            self._under_way.discard(task)
+            task.result()

@@ -64,6 +64,23 @@ def test_a_campaign_whose_faults_never_happen_fails():
     assert [wrong.why for wrong in report.wrongs] == ["the fault 'nothing' has never happened"]
 
 
+@pytest.mark.parametrize("seconds", [0.1, 60], ids=["at the end", "long before it"])
+def test_a_fault_that_breaks_off_breaks_the_campaign_off(seconds):
+    """With what was wrong, rather than that the fault has not happened."""
+
+    def faults(around: Around) -> dict[str, Fault]:
+        async def breaks() -> bool:
+            await asyncio.sleep(0.2)
+            raise LookupError("no such server")
+
+        return {"breaks": lambda chance: breaks()}
+
+    scenario = Scenario("broken", lambda: SingleStage(proxies=False), faults, gap=0.1)
+    setting = Setting(seconds=seconds, seed=7, workers=1, lease=0.5, overtime=0)
+    with pytest.raises(LookupError, match="no such server"):
+        asyncio.run(run_campaign(scenario, setting))
+
+
 def test_the_same_seed_makes_the_same_plan():
     """A campaign that failed can be run again; only its timing differs."""
 
