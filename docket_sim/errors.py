@@ -19,7 +19,7 @@ Each message says what was expected, what was found and what to do about it.
         ├── EndlessRun          work that keeps scheduling more work, or time that passes in vain
         ├── ClockHeld           outside work has held virtual time for too long
         ├── BlockingSleep       `time.sleep()` on the event loop
-        ├── NothingToRun        a step was asked for and there is none
+        ├── NothingToRun        a step or a search was asked for, and there is nothing to run
         ├── InvariantBroken     something that must hold in every run (also an AssertionError)
         ├── FailureFound        a search has found a run that fails (also an AssertionError)
         ├── NotDeterministic    the same choices have led to two different runs
@@ -27,7 +27,8 @@ Each message says what was expected, what was found and what to do about it.
             ├── UnseenFailures  executions failed and nobody looked
             ├── UnfinishedWork  work that is due was left over
             ├── UnusedOverride  something was put in place of what nothing used
-            └── LeakedTasks     asyncio tasks that nobody awaits any more
+            ├── LeakedTasks     asyncio tasks that nobody awaits any more
+            └── NeverAwaited    a call that was made, and never scheduled
 """
 
 from collections.abc import Sequence
@@ -133,7 +134,7 @@ class BlockingSleep(SimulationError):
 
 
 class NothingToRun(SimulationError):
-    """`run_next()` was asked for a step, but nothing is scheduled."""
+    """`run_next()` was asked for a step, or a search for failures, but nothing is scheduled."""
 
 
 class InvariantBroken(SimulationError, AssertionError):
@@ -192,6 +193,10 @@ class UnusedOverride(Unchecked):
 
 class LeakedTasks(Unchecked):
     """asyncio tasks were still running when the simulation had ended."""
+
+
+class NeverAwaited(Unchecked):
+    """What `docket.add()` or the like returned was not awaited, so nothing came of it."""
 
 
 _ENGINE = str(Path(__file__).parent)

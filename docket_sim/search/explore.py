@@ -82,6 +82,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
     Raises:
         FailureFound: a run failed; the cause is what it failed with.
         NotDeterministic: the first run, or the failing one, was another one when it was made again.
+        NothingToRun: in no run anything was scheduled, so that none could have failed.
         ValueError: a token that does not fit, or a budget of nothing.
     """
     __tracebackhide__ = True
@@ -103,6 +104,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
             refuse_another(exploration.found.shrunk, search.attempt, scenario)
     if exploration.found is not None:
         raise search.failure(exploration, kept)
+    exploration.refuse_nothing()
     return exploration
 
 

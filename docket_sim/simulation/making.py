@@ -27,6 +27,7 @@ def make_docket(
         entropy=boundary.entropy,
         store=boundary.store,
         after_submit=after_submit,
+        returned=boundary.unawaited.note,
     )
 
 

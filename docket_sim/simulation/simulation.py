@@ -200,6 +200,7 @@ class Simulation(Assertions):
 
         Raises:
             UnseenFailures: executions have ended failed, and nobody has acknowledged it.
+            NeverAwaited: what `docket.add()` or the like returned was not awaited.
             UnusedOverride: something stands in for what nothing has used.
             UnfinishedWork: work is left over.
         """
@@ -209,6 +210,7 @@ class Simulation(Assertions):
         pending = True if self._driver.broken else self.allow_pending
         outstanding = self._driver.outstanding
         checks = [
+            lambda: self._boundary.unawaited.refuse(self._world.unfinished()),
             self._stand_ins.check,
             lambda: self._leftovers.refuse_pending(pending, outstanding=outstanding),
         ]

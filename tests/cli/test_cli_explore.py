@@ -193,6 +193,12 @@ def test_a_scenario_that_is_not_deterministic_ends_the_search(explore):
     assert "5 runs (" in explore("by_state", "--runs", 5, "--no-determinism").stdout
 
 
+def test_a_search_in_which_nothing_is_scheduled_is_an_error(explore):
+    """It could not have found anything."""
+    said = explore("idle", "--runs", 5, code=1).stderr
+    assert "expected that the scenario schedules something, found nothing in 5 runs" in said
+
+
 def test_processes_find_out_what_depends_on_the_hash_seed(explore):
     """Texts hash otherwise in each process, and so the order of a set of them differs."""
     said = explore("by_hash_order", "--jobs", 2, "--runs", 20, code=1).stdout

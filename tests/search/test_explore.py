@@ -13,7 +13,9 @@ from docket_sim import (
     ExponentialRetry,
     FailureFound,
     Faults,
+    NeverAwaited,
     NotDeterministic,
+    NothingToRun,
     Retry,
     explore,
 )
@@ -269,6 +271,28 @@ def test_a_search_of_no_depth_is_refused():
     """It would have looked at nothing, and say that all was searched."""
     with pytest.raises(ValueError, match="depth: expected 1 deviation or more, found 0"):
         explore(charged_once(charge), runs=10, depth=0)
+
+
+def test_a_scenario_that_schedules_nothing_is_refused():
+    """No run of it can fail, whatever is wrong."""
+
+    async def idle(sim):
+        await sim.run_until_idle()
+
+    with pytest.raises(NothingToRun, match="schedules something, found nothing in 20 runs"):
+        explore(idle, runs=20)
+
+
+def test_a_scenario_that_forgets_to_await_fails():
+    """Its assertions may well hold: here that nobody is charged twice."""
+
+    async def forgetful(sim):
+        sim.docket.add(charge, key="order-7")(7)
+        await sim.run_until_idle()
+
+    with pytest.raises(FailureFound) as caught:
+        explore(forgetful, runs=20)
+    assert isinstance(caught.value.__cause__, NeverAwaited)
 
 
 async def deposit_by_name(name: str, ledger: Ledger = Depends(get_ledger)) -> None:
