@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,6 @@ class Search:
         """
         self._scenario = scenario
         self._world = world
-        self._described = Simulation(**world).described
 
     def attempt(self, choices: Choices) -> Trial:
         """Make one run."""
@@ -141,10 +141,10 @@ class Search:
         """The token that makes a run again."""
         return token_of(trial.choices.deviations, self.described)
 
-    @property
+    @cached_property
     def described(self) -> str:
         """The world, as far as choices depend on it."""
-        return self._described
+        return Simulation(**self._world).described
 
     def replayed(self, token: str) -> Exploration:
         """Make the run of a token.
