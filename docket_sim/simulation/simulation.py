@@ -27,7 +27,7 @@ from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.invariants.checked import Invariants, Watch
 from docket_sim.simulation.leftovers import Leftovers, refuse_all
 from docket_sim.simulation.loop import VirtualLoop
-from docket_sim.simulation.making import make_docket, maker_of_workers, register
+from docket_sim.simulation.making import make_docket, maker_of_workers, unusual
 from docket_sim.simulation.planted import Action
 from docket_sim.simulation.script import Script, ScriptedOutcome, failing, refuse_attempt
 from docket_sim.simulation.stand_ins import StandIn, StandIns
@@ -142,10 +142,10 @@ class Simulation(Assertions):
         rules = Faults.of(faults, run_twice=refusals.flag("run_twice", run_twice))
         self._boundary = Boundary(self.clock, behind, rules, choices, seed, refusals.steps(steps))
         after_submit = self._run_inline if refusals.flag("inline", inline) else None
-        self.docket = make_docket(self.clock, self._boundary, codec, after_submit)
+        self.docket = make_docket(self.clock, self._boundary, codec, after_submit, tasks)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
-        register(self.docket, tasks)
+        self._unusual = unusual(concurrency=concurrency, execution_ttl=execution_ttl, inline=inline)
         self._make_worker = maker_of_workers(self.docket, concurrency, dependencies)
         self._crew = Crew(workers, self._make_worker, self._boundary.court.troubles)
         self._failures = Failures(self.timeline, self.docket.describe)
@@ -499,7 +499,8 @@ class Simulation(Assertions):
     def described(self) -> str:
         """The world as far as its choices depend on it: those of another mean something else."""
         faults = self._boundary.faults
-        return f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
+        usual = f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
+        return usual + self._unusual + " run_twice" * faults.run_twice
 
     @property
     def repeatable(self) -> bool:

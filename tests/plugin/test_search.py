@@ -100,7 +100,7 @@ def test_a_run_that_no_longer_fits_is_told_and_gives_its_file_to_the_next(run, p
     """A regression test that has become void must not look like one that passes."""
     run(BROKEN)
     with_others = BROKEN.replace("workers=2", "workers=3"), MENDED.replace("workers=2", "workers=3")
-    said = "*the run kept in .docket/*.json was not made: 'ds1-*' was made with other faults or *"
+    said = "*the run kept in .docket/*.json was not made: 'ds1-*' was made with other faults, *"
     passing = run(with_others[1], "-W", "default")
     passing.assert_outcomes(passed=1, warnings=1)
     passing.stdout.fnmatch_lines([said])
@@ -231,7 +231,7 @@ def test_nothing_is_kept_where_the_ini_file_says_so(run, pytester):
     [
         ("nonsense", "*expected a token such as ds1-*"),
         ("ds1-AAAA", "*is damaged*"),
-        ("ds1-r48Wv5McAQE", "*was made with other faults or another number of workers*"),
+        ("ds1-r48Wv5McAQE", "*was made with other faults, another number of workers*"),
     ],
 )
 def test_a_token_that_does_not_fit_fails_the_test(run, token, says):

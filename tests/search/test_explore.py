@@ -114,12 +114,24 @@ def test_a_token_that_is_none_is_refused(token, says):
         explore(charged_once(charge), replay=token)
 
 
-def test_a_token_of_other_faults_is_refused():
-    """In another world, the same choices would mean something else."""
+@pytest.mark.parametrize(
+    "world",
+    [
+        {"faults": "hostile"},
+        {"workers": 3},
+        {"concurrency": 1},
+        {"execution_ttl": timedelta(0)},
+        {"inline": True},
+        {"run_twice": True},
+    ],
+    ids=lambda world: next(iter(world)),
+)
+def test_a_token_of_another_world_is_refused(world):
+    """There, the same choices would mean something else."""
     with pytest.raises(FailureFound) as caught:
         explore(charged_once(charge), runs=100)
-    with pytest.raises(ValueError, match="other faults or another number of workers"):
-        explore(charged_once(charge), replay=caught.value.replay, faults="hostile")
+    with pytest.raises(ValueError, match="other faults, another number of workers"):
+        explore(charged_once(charge), replay=caught.value.replay, **world)
 
 
 def test_a_failure_is_kept_in_a_file_and_replayed_first(tmp_path):
