@@ -155,6 +155,13 @@ class Ledger:
         unended = {ExecutionState.RUNNING, ExecutionState.BLOCKED}
         return [key for key, entry in self._entries.items() if entry.state in unended]
 
+    def kept_for_ever(self) -> list[str]:
+        """The keys whose records are never forgotten, though their time is limited."""
+        if self._ttl >= _FOREVER:
+            return []
+        ended = ((key, one) for key, one in self._entries.items() if one.state.finished)
+        return [key for key, one in ended if one.lease is None and one.place is not self._kept]
+
     def outstanding(self) -> dict[str, int]:
         """The generation of each key whose execution has not ended."""
         entries = self._entries.items()

@@ -216,10 +216,10 @@ class NothingLost(Invariant):
 
 
 class CleanEnd(Invariant):
-    """Looks for what is still held when all has ended."""
+    """Looks for what is still held when all has ended, and for records that nobody forgets."""
 
     id: ClassVar[str] = "clean-end"
-    sentence: ClassVar[str] = "nothing is left leased or blocked when all has ended"
+    sentence: ClassVar[str] = "nothing is left leased, blocked or without TTL when all has ended"
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
@@ -241,6 +241,12 @@ class CleanEnd(Invariant):
         left = list(dict.fromkeys([*memory.left_behind(), *over]))
         if left:
             raise self.broken(f"{', '.join(map(short_key, left))} still held by somebody")
+        kept = memory.kept_for_ever()
+        if kept:
+            raise self.broken(
+                f"{', '.join(map(short_key, kept))} will never be forgotten, though records are "
+                f"kept for {memory.execution_ttl}"
+            )
 
 
 class Indexes(Invariant):
