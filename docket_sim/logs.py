@@ -14,6 +14,7 @@ from docket_sim.events import (
     Scheduled,
     Started,
     Superseded,
+    word_of,
 )
 from docket_sim.execution import ExecutionState, TaskCall
 
@@ -48,7 +49,7 @@ class LogObserver:
         _logger.log(
             level,
             "%s %s [%s]%s",
-            _verb(event),
+            word_of(event),
             self._describe(call),
             call.key,
             _details(event),
@@ -78,10 +79,6 @@ def _level(event: Event) -> int:
     return _LEVELS.get(type(event), logging.DEBUG)
 
 
-def _verb(event: Event) -> str:
-    return event.state.value if isinstance(event, Finished) else type(event).__name__.lower()
-
-
 def _details(event: Event) -> str:
     match event:
         case Scheduled():
@@ -93,5 +90,7 @@ def _details(event: Event) -> str:
             return f": {error_text(event.error)}; again at {event.when.isoformat()}"
         case Finished(error=error) | Superseded(error=error) if error is not None:
             return f": {error_text(error)}"
+        case LeaseLost():
+            return ": its lease is gone, and what it decided is void"
         case _:
             return ""
