@@ -50,3 +50,28 @@ def test_the_log_has_the_words_of_the_timeline(caplog):
     logged = [one.getMessage() for one in caplog.records if one.name == "docket_sim"]
     assert [text.partition(" [")[0] for text in logged] == told
     assert {"cancelling job()", "cancelled job()", "lost job()"} < set(told)
+
+
+def test_a_call_that_is_taken_over_is_a_warning(caplog):
+    """Some worker has died, or stood still: an operator wants to know without asking for more."""
+
+    async def story(sim):
+        await sim.docket.add(job, key="job")()
+        await sim.run_until_idle()
+
+    with simulate(workers=2, faults=Faults.crash_worker(before="settle")) as sim:
+        sim.run(story(sim))
+    (record,) = [one for one in caplog.records if one.name == "docket_sim"]
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        "started job() [job] attempt 1, delivery 2: taken over, its lease had expired"
+    )
+    assert vars(record).items() >= {"key": "job", "attempt": 1, "delivery": 2}.items()
+
+
+def test_what_begins_for_the_first_time_is_no_news(caplog):
+    """As it was: one line for each attempt would drown the others."""
+    with caplog.at_level(logging.INFO, "docket_sim"), simulate() as sim:
+        sim.run(sim.docket.add(job)())
+        sim.run(sim.run_until_idle())
+    assert [one.getMessage().split()[0] for one in caplog.records] == ["completed"]
