@@ -13,6 +13,7 @@ from typing import Any
 from docket_sim import StoreUnavailable
 from docket_sim.search.kept import keep_failure
 from docket_sim.search.trial import Trial
+from pytest_docket.given import is_of_hypothesis
 
 _LONGEST = 150  # characters of a name: file systems take 255 bytes
 
@@ -72,7 +73,7 @@ def why_not_kept(trial: Trial, *, in_memory: bool) -> str | None:
     A store in memory does not answer when a fault of the simulation is in the way, as good a
     finding as any other. A server on which no fault has happened may be away, and back tomorrow.
     """
-    if type(trial.error).__module__ == "hypothesis.errors":  # which need not be installed
+    if is_of_hypothesis(trial.error):
         return f"{type(trial.error).__name__} is about how hypothesis runs the test"
     unavailable = any(isinstance(one, StoreUnavailable) for one in _all_of(trial.error))
     if unavailable and not in_memory and not trial.journal.faults:
