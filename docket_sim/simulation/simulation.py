@@ -130,10 +130,11 @@ class Simulation(Assertions):
 
         Raises:
             ValueError: a naive `start`, no workers, or no steps.
-            TypeError: a flag that is neither true nor false, a count that is no whole number, an
-                `execution_ttl` that is no timedelta, or `tasks` that are no list of tasks.
+            TypeError: a flag that is neither true nor false, a count or a seed that is no whole
+                number, an `execution_ttl` that is no timedelta, or `tasks` that are no list of
+                tasks.
         """
-        self.seed = seed
+        self.seed = refusals.count("seed", seed)
         self.allow_failures = refusals.flag("allow_failures", allow_failures)
         self.allow_pending: bool | Literal["future"] = refusals.pending(allow_pending)
         self.allow_leaked_tasks = refusals.flag("allow_leaked_tasks", allow_leaked_tasks)

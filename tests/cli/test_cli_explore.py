@@ -100,13 +100,14 @@ def test_the_default_run_may_fail_already(explore):
     assert "run 1 of 10000 broke: ValueError: nothing works" in explore("at_once", code=1).stdout
 
 
-def test_processes_make_the_same_runs_as_one(explore, tmp_path):
+@pytest.mark.parametrize("seed", [3, -1])
+def test_processes_make_the_same_runs_as_one(explore, tmp_path, seed):
     """Two processes, one process, and `explore()` in a test: the same seed, the same runs."""
     one, two = tmp_path / "one.json", tmp_path / "two.json"
-    options = ["--runs", 90, "--seed", 3, "--faults", "hostile"]
+    options = ["--runs", 90, "--seed", seed, "--faults", "hostile"]
     explore("once", *options, "--resume", one)
     explore("once", *options, "--resume", two, "--jobs", 2)
-    here = explore_in_process(cli_scenarios.once, runs=90, seed=3, faults="hostile")
+    here = explore_in_process(cli_scenarios.once, runs=90, seed=seed, faults="hostile")
     told = [json.loads(path.read_text()) for path in (one, two)]
     for state in told:
         assert base64.b64decode(state["timelines"]) == b"".join(sorted(here.timelines))

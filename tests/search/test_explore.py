@@ -5,6 +5,7 @@ import base64
 import json
 import zlib
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 
@@ -22,7 +23,7 @@ from docket_sim import (
 from docket_sim.search.explore import Search
 from docket_sim.search.shrink import Shrinker
 from docket_sim.search.silence import silenced
-from docket_sim.search.sources import Walk
+from docket_sim.search.sources import Walk, portfolio
 from docket_sim.search.token import read_token, token_of
 from docket_sim.simulation.choices import Choices
 
@@ -181,6 +182,19 @@ def test_the_same_seed_makes_the_same_search():
     other = explore(charged_once(charge_once), runs=120, seed=5)
     assert one.timelines == other.timelines
     assert one.faults == other.faults
+
+
+def test_a_negative_seed_makes_a_search_of_its_own():
+    """Chance draws from it as from any other; none of its runs by chance is one of seed 1."""
+    first = [
+        [source.choose("call", number, 1_000, None) for number in range(9)]
+        for seed in (-1, 1)
+        for source in islice(portfolio(seed, 100), 6)
+    ]
+    assert len({tuple(one) for one in first}) == len(first)
+    one = explore(charged_once(charge_once), runs=120, seed=-1)
+    other = explore(charged_once(charge_once), runs=120, seed=-1)
+    assert one.timelines == other.timelines
 
 
 def test_a_search_may_be_bounded_in_time():

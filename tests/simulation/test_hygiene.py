@@ -426,6 +426,7 @@ async def test_a_body_that_ended_after_the_key_was_replaced_ran(sim):
         ({"execution_ttl": "15m"}, "execution_ttl= is a timedelta, found '15m'"),
         ({"concurrency": "10"}, "concurrency= is a whole number, found '10'"),
         ({"workers": 1.5}, "workers= is a whole number, found 1.5"),
+        ({"seed": None}, "seed= is a whole number, found None"),
         ({"tasks": job}, "tasks= is a list of tasks, or a collection"),
         ({"tasks": [call(job)]}, r"tasks= lists tasks, found job\(\): name the task's function"),
     ],
