@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from docket_sim import Faults, Retry, Simulation, explore
+from docket_sim import Faults, Retry, Simulation, check_determinism, explore
 from docket_sim.search.explore import Search
 from docket_sim.search.shrink import Shrinker
 from docket_sim.search.silence import silenced
@@ -94,6 +94,22 @@ def recording(runs: int) -> float:
     return kept / forgotten - 1
 
 
+def checked(runs: int) -> float:
+    """How many times as long as a run it takes to check that it is deterministic."""
+    search = Search(scenario, {"faults": Faults.rough(), "workers": 2})
+
+    def once(seed: int) -> float:
+        return min(cpu(lambda: search.attempt(Choices(Walk(seed)))) for _ in range(3))
+
+    def twice(seed: int) -> float:
+        return min(cpu(lambda: check_determinism(scenario, seed=seed)) for _ in range(3))
+
+    with silenced():
+        pairs = [(once(seed), twice(seed)) for seed in range(runs)]
+    run, check = (sum(seconds) for seconds in zip(*pairs, strict=True))
+    return check / run
+
+
 class Enough:
     """A source that chooses another way than the default so often."""
 
@@ -158,6 +174,7 @@ def main(arguments: list[str]) -> None:
     fake = rounds(lambda: searched(max(10, runs // 10), "fakeredis"))
     print(f"| search on fakeredis, runs/s of CPU | {fake} | - |")
     print(f"| recording, share of a run | {rounds(lambda: recording(runs // 4))} | 0.10 |")
+    print(f"| determinism check, as runs | {rounds(lambda: checked(runs // 4))} | 2.2 |")
     spent, before, after = shrinking(500)
     print(f"| shrinking {before} choices to {after}, s of CPU | {spent:.2f} | 1 |")
 

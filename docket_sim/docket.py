@@ -24,16 +24,10 @@ from docket_sim.events import (
     Scheduled,
     Source,
 )
-from docket_sim.execution import (
-    Cause,
-    Disposition,
-    Execution,
-    ExecutionState,
-    TaskCall,
-)
+from docket_sim.execution import Cause, Disposition, Execution, ExecutionState, TaskCall
 from docket_sim.logs import LogObserver
 from docket_sim.lookup import DocketSnapshot, Lookup
-from docket_sim.scheduling import Scheduling, due_time
+from docket_sim.scheduling import Returned, Scheduling, ToAwait, due_time
 from docket_sim.store import Store, Submitted, open_store
 from docket_sim.task import Registry, Task, TaskFunction, name_of
 
@@ -71,6 +65,7 @@ class Docket:
         store: Store | None = None,
         observers: Iterable[Observer] = (),
         after_submit: Callable[[], Awaitable[None]] | None = None,
+        returned: Returned | None = None,
     ) -> None:
         """
         Args:
@@ -86,6 +81,8 @@ class Docket:
             observers: who sees every event, besides the log.
             after_submit: awaited after each `add()` and `replace()` that comes from outside of
                 tasks, before it returns.
+            returned: is told what `add()` and its like return, and to which line of code: all of it
+                has to be awaited.
 
         Raises:
             ValueError: an unknown codec, an unknown URL scheme, or a negative `execution_ttl`.
@@ -108,6 +105,7 @@ class Docket:
         self.overrides = Overrides()
         self._observers: list[Observer] = [LogObserver(self.describe), *observers]
         self._after_submit = after_submit
+        self._to_await = ToAwait(returned)
         self._open = 0
 
     async def __aenter__(self) -> Self:
@@ -328,14 +326,16 @@ class Docket:
             StoreUnavailable: the store went away; some of them may have been accepted.
         """
         source = Source.of_caller(inspect.currentframe())
-        return self._submit_many(list(calls), source, replace=replace)
+        submitting = self._submit_many(list(calls), source, replace=replace)
+        return self._to_await(submitting, "docket.add_many(...)", source)
 
     def cancel(self, key: str) -> Coroutine[Any, Any, None]:
         """Cancel an execution: one that waits never runs, one that runs is cancelled.
 
         An unknown key, or one that has ended, is left as it is. Awaiting the answer does it.
         """
-        return self._cancel(key, Source.of_caller(inspect.currentframe()))
+        source = Source.of_caller(inspect.currentframe())
+        return self._to_await(self._cancel(key, source), "docket.cancel(...)", source)
 
     async def get_execution(self, key: str) -> Execution | None:
         """A handle on the execution `key`, or `None` when nothing is known of it."""
@@ -395,7 +395,7 @@ class Docket:
         self, function: TaskFunction | str, when: datetime | None, key: str | None, *, replace: bool
     ) -> Callable[..., Coroutine[Any, Any, Execution]]:
         task, due = self._task_and_due(function, when, key)
-        unawaited = f"docket.{'replace' if replace else 'add'}({task.name})(...)"
+        shown = f"docket.{'replace' if replace else 'add'}({task.name})(...)"
 
         def schedule(
             source: Source | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -403,10 +403,9 @@ class Docket:
             __tracebackhide__ = True
             call = self._call(task, args, kwargs, due, key)
             submitting = self._submit(call, source, replace=replace)
-            cast("Any", submitting).__qualname__ = unawaited  # what Python's warning will name
-            return submitting
+            return self._to_await(submitting, shown, source)
 
-        return Scheduling(schedule, unawaited)
+        return Scheduling(schedule, shown)
 
     def _task_and_due(
         self, function: TaskFunction | str, when: datetime | None, key: str | None

@@ -35,6 +35,11 @@ class Entropy(Protocol):
         ...
 
 
+def _generator(seed: int | None) -> random.Random:
+    """A generator of numbers; `random` itself would take -1 for 1."""
+    return random.Random(str(seed) if seed is not None and seed < 0 else seed)
+
+
 class SeededEntropy:
     """The same chances for the same seed, in every process."""
 
@@ -43,7 +48,7 @@ class SeededEntropy:
         Args:
             seed: any integer; `None` takes the seed from the operating system.
         """
-        self._random = random.Random(seed)
+        self._random = _generator(seed)
         self._millisecond = -1
         self._count = 0
 
@@ -84,7 +89,7 @@ class Dice:
         Args:
             seed: any integer.
         """
-        self._random = random.Random(seed)
+        self._random = _generator(seed)
         self.random = self._random.random
 
     def between(self, first: int, last: int) -> int:

@@ -19,7 +19,7 @@ Each message says what was expected, what was found and what to do about it.
         ├── EndlessRun          work that keeps scheduling more work, or time that passes in vain
         ├── ClockHeld           outside work has held virtual time for too long
         ├── BlockingSleep       `time.sleep()` on the event loop
-        ├── NothingToRun        a step was asked for and there is none
+        ├── NothingToRun        a step or a search was asked for, and there is nothing to run
         ├── InvariantBroken     something that must hold in every run (also an AssertionError)
         ├── FailureFound        a search has found a run that fails (also an AssertionError)
         ├── NotDeterministic    the same choices have led to two different runs
@@ -27,11 +27,14 @@ Each message says what was expected, what was found and what to do about it.
             ├── UnseenFailures  executions failed and nobody looked
             ├── UnfinishedWork  work that is due was left over
             ├── UnusedOverride  something was put in place of what nothing used
-            └── LeakedTasks     asyncio tasks that nobody awaits any more
+            ├── LeakedTasks     asyncio tasks that nobody awaits any more
+            └── NeverAwaited    a call that was made, and never scheduled
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from traceback import TracebackException
 from types import TracebackType
 from typing import Self
 
@@ -79,7 +82,7 @@ class TaskFailed(DocketError):
     Attributes:
         type_name: the qualified name of the exception's class, such as `shop.errors:CardDeclined`.
         message: what `str()` of the exception gave.
-        remote_traceback: the traceback's text, as the worker saw it.
+        remote_traceback: the traceback's text, as the worker saw it, without the engine's frames.
     """
 
     def __init__(self, type_name: str, message: str, remote_traceback: str = "") -> None:
@@ -133,7 +136,7 @@ class BlockingSleep(SimulationError):
 
 
 class NothingToRun(SimulationError):
-    """`run_next()` was asked for a step, but nothing is scheduled."""
+    """`run_next()` was asked for a step, or a search for failures, but nothing is scheduled."""
 
 
 class InvariantBroken(SimulationError, AssertionError):
@@ -194,7 +197,11 @@ class LeakedTasks(Unchecked):
     """asyncio tasks were still running when the simulation had ended."""
 
 
-_ENGINE = str(Path(__file__).parent)
+class NeverAwaited(Unchecked):
+    """What `docket.add()` or the like returned was not awaited, so nothing came of it."""
+
+
+_ENGINE = f"{Path(__file__).parent}{os.sep}"
 
 
 def own_traceback(error: BaseException) -> TracebackType | None:
@@ -208,6 +215,30 @@ def own_traceback(error: BaseException) -> TracebackType | None:
             return traceback
         traceback = traceback.tb_next
     return error.__traceback__
+
+
+def own_traceback_text(error: BaseException) -> str:
+    """The traceback of what a task raised, with all that led to it, without the engine's frames.
+
+    The whole of it, where there are no others. It may raise anything, as the user's `__str__` may.
+    """
+    told = TracebackException.from_exception(error, compact=True)
+    stacks = [one.stack for one in _all_of(told)]
+    owns = [[one for one in stack if not one.filename.startswith(_ENGINE)] for stack in stacks]
+    if any(owns):
+        for stack, own in zip(stacks, owns, strict=True):
+            stack[:] = own
+    return "".join(told.format())
+
+
+def _all_of(told: TracebackException) -> Iterator[TracebackException]:
+    """An exception, and those that are told with it: causes, contexts, and members of a group."""
+    to_see: list[TracebackException | None] = [told]
+    while to_see:
+        one = to_see.pop()
+        if one is not None:
+            yield one
+            to_see += [one.__cause__, one.__context__, *(one.exceptions or ())]
 
 
 def error_text(error: BaseException) -> str:

@@ -138,6 +138,25 @@ class ErrorRead(Event):
     """Somebody has read what a failed execution failed with."""
 
 
+_WORDS: dict[type[Event], str] = {
+    Scheduled: "scheduled",
+    Dropped: "dropped",
+    Started: "started",
+    Retried: "retried",
+    CancelRequested: "cancelling",
+    CancelledWaiting: "cancelled",
+    Released: "released",
+    Superseded: "superseded",
+    LeaseLost: "lost",
+    ErrorRead: "error read",
+}
+
+
+def word_of(event: Event) -> str:
+    """What has happened, in the words of timelines, logs and docs; of an end, how it ended."""
+    return event.state.value if isinstance(event, Finished) else _WORDS[type(event)]
+
+
 class Observer(Protocol):
     """Sees every event of a docket, in order, at the instant when it happens."""
 

@@ -14,6 +14,7 @@ from docket_sim.events import (
     Scheduled,
     Started,
     Superseded,
+    word_of,
 )
 from docket_sim.execution import ExecutionState, TaskCall
 
@@ -23,8 +24,9 @@ _logger = logging.getLogger("docket_sim")
 class LogObserver:
     """Writes events to the logger `docket_sim`.
 
-    Each record carries `key`, `task`, `attempt` and, where there is one, `worker`. Failures are
-    errors with their traceback, retries warnings in one line, the rest is info and debug.
+    Each record carries `key`, `task`, `attempt` and, where there is one, `worker` and `delivery`.
+    Failures are errors with their traceback; what points to a worker that has died or stood still
+    is a warning, and so are retries, each in one line; the rest is info and debug.
     """
 
     def __init__(self, describe: Callable[[TaskCall], str]) -> None:
@@ -41,14 +43,15 @@ class LogObserver:
             return
         call = event.call
         extra = {"key": call.key, "task": call.task, "attempt": call.attempt}
-        worker = getattr(event, "worker", None)
-        if worker is not None:
-            extra["worker"] = worker
+        for name in ("worker", "delivery"):
+            value = getattr(event, name, None)
+            if value is not None:
+                extra[name] = value
         error = getattr(event, "error", None)
         _logger.log(
             level,
             "%s %s [%s]%s",
-            _verb(event),
+            word_of(event),
             self._describe(call),
             call.key,
             _details(event),
@@ -75,11 +78,9 @@ _LEVELS: dict[type[Event], int] = {
 def _level(event: Event) -> int:
     if isinstance(event, Finished | Superseded) and event.state is ExecutionState.FAILED:
         return logging.ERROR
+    if isinstance(event, Started) and event.delivery > 1:
+        return logging.WARNING
     return _LEVELS.get(type(event), logging.DEBUG)
-
-
-def _verb(event: Event) -> str:
-    return event.state.value if isinstance(event, Finished) else type(event).__name__.lower()
 
 
 def _details(event: Event) -> str:
@@ -87,11 +88,16 @@ def _details(event: Event) -> str:
         case Scheduled():
             return f" for {event.call.when.isoformat()}"
         case Started():
-            redelivered = f", delivery {event.delivery}" if event.delivery > 1 else ""
-            return f" attempt {event.call.attempt}{redelivered}"
+            return f" attempt {event.call.attempt}{_taken_over(event.delivery)}"
         case Retried() | Released():
             return f": {error_text(event.error)}; again at {event.when.isoformat()}"
         case Finished(error=error) | Superseded(error=error) if error is not None:
             return f": {error_text(error)}"
+        case LeaseLost():
+            return ": its lease is gone, and what it decided is void"
         case _:
             return ""
+
+
+def _taken_over(delivery: int) -> str:
+    return f", delivery {delivery}: taken over, its lease had expired" if delivery > 1 else ""

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, cast
 
 from docket_sim.clock.utc import as_utc
 from docket_sim.events import Source
@@ -17,6 +17,34 @@ _OWN_PARENTHESES = (
 Schedule = Callable[
     [Source | None, tuple[Any, ...], Mapping[str, Any]], Coroutine[Any, Any, Execution]
 ]
+
+
+Returned = Callable[[Coroutine[Any, Any, Any], Source | None], None]
+"""Is told what is to be awaited, and to which line of code it was returned."""
+
+R = TypeVar("R")
+
+
+class ToAwait:
+    """Looks after what has to be awaited for anything to come of it."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, told: Returned | None) -> None:
+        """
+        Args:
+            told: is told of each.
+        """
+        self._told = told
+
+    def __call__(
+        self, coroutine: Coroutine[Any, Any, R], shown: str, source: Source | None
+    ) -> Coroutine[Any, Any, R]:
+        """Return `coroutine`, under the name by which Python warns if nobody awaits it."""
+        cast("Any", coroutine).__qualname__ = shown
+        if self._told is not None:
+            self._told(coroutine, source)
+        return coroutine
 
 
 class Scheduling:

@@ -1,13 +1,19 @@
-"""The failing runs of a test that are kept: each in a file, replayed before any search."""
+"""The failing runs of a test that are kept: each in a file, replayed before any search.
+
+Kept are those that the test has failed; what has kept it from being run is reported only.
+"""
 
 import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from docket_sim import StoreUnavailable
 from docket_sim.search.kept import keep_failure
 from docket_sim.search.trial import Trial
+from pytest_docket.given import is_of_hypothesis
 
 _LONGEST = 150  # characters of a name: file systems take 255 bytes
 
@@ -59,6 +65,34 @@ class KeptRuns:
             yield self._directory / f"{stem}.json"
             for number in count(2):
                 yield self._directory / f"{stem}+{number}.json"
+
+
+def why_not_kept(trial: Trial, *, in_memory: bool) -> str | None:
+    """Why a failing run is no regression test, or `None` if it may be one.
+
+    A store in memory does not answer when a fault of the simulation is in the way, as good a
+    finding as any other. A server on which no fault has happened may be away, and back tomorrow.
+    """
+    if is_of_hypothesis(trial.error):
+        return f"{type(trial.error).__name__} is about how hypothesis runs the test"
+    unavailable = any(isinstance(one, StoreUnavailable) for one in _all_of(trial.error))
+    if unavailable and not in_memory and not trial.journal.faults:
+        return "the store did not answer, and no fault of the simulation was in the way"
+    return None
+
+
+def _all_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what led to it: causes, contexts, and members of groups."""
+    to_see = [error]
+    seen: set[int] = set()
+    while to_see:
+        one = to_see.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        members: Any = getattr(one, "exceptions", ())
+        to_see += [one.__cause__, one.__context__, *members]
 
 
 def _stem(nodeid: str) -> str:

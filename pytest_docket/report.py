@@ -1,15 +1,19 @@
-"""What a report says of a test's world: its timeline, and where the HTML page is."""
+"""What a report says of a test's world: its timeline, where the HTML page is, and a hint."""
 
 import pytest
 
 from docket_sim import Simulation
+from pytest_docket.given import HINT, refuses_fixture
 from pytest_docket.options import OPTIONS, Options, written
 from pytest_docket.page import write_page
+from pytest_docket.stash import ERROR
 
 
 def add_sections(item: pytest.Item, report: pytest.TestReport, world: Simulation) -> None:
     """Add to `report` what the options ask for."""
     options = item.config.stash[OPTIONS]
+    if report.failed and refuses_fixture(item.stash.get(ERROR, None)):
+        report.sections.append(("docket hint", HINT))
     if _wanted(options, report):
         text = _last_lines(str(world.timeline), options.timeline_lines)
         report.sections.append((title(world), text or "nothing happened"))

@@ -21,7 +21,7 @@ from docket_sim.search.token import Outdated, Recorded, read_token, token_of
 from docket_sim.search.trial import Trial
 from docket_sim.search.twice import TwiceAtFirst
 from docket_sim.simulation.choices import Choices, Replay, Source
-from pytest_docket.kept import KeptRuns
+from pytest_docket.kept import KeptRuns, why_not_kept
 from pytest_docket.options import OPTIONS
 from pytest_docket.stash import CHOICES, ERROR, PATHS, WORLD, forget_run
 
@@ -190,16 +190,21 @@ class Searched:
             return
         text = report(found, f"pytest '{self._item.nodeid}' --docket-replay={token}")
         if seen is not None:
-            text += f"\n  searched  {summary(seen)}"
-            kept = self._kept.keep(found.shrunk, token)
-            if kept is not None:
-                text += f"\n  kept      {self._shown(kept)}"
+            text += f"\n  searched  {summary(seen)}{self._keep(found.shrunk, token)}"
         longrepr: Any = failing.longrepr
         if hasattr(longrepr, "addsection") and getattr(longrepr, "reprcrash", None) is not None:
             longrepr.addsection(_SECTION, text)
             longrepr.reprcrash.message = _retold(found, longrepr.reprcrash.message)
         else:
             failing.longrepr = f"{longrepr}\n{text}"
+
+    def _keep(self, trial: Trial, token: str) -> str:
+        """Keep a failing run, if it is one of the test's, and say so."""
+        why_not = why_not_kept(trial, in_memory=self._world.repeatable)
+        if why_not is not None:
+            return f"\n  not kept  {why_not}"
+        kept = self._kept.keep(trial, token)
+        return "" if kept is None else f"\n  kept      {self._shown(kept)}"
 
     def _fail_call(self, message: str) -> None:
         """Report that the test has failed for that reason."""

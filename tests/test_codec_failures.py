@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from docket_sim import Docket, TaskFailed
+import docket_sim
+from docket_sim import CurrentDocket, Depends, Docket, TaskFailed
 
+ENGINE = Path(docket_sim.__file__).parent
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
@@ -52,6 +54,9 @@ class Gone(Exception):
         super().__init__(*args)
 
 
+async def takes_nothing(): ...
+
+
 rebuilding: dict[str, bool] = {"now": False}
 
 
@@ -67,6 +72,18 @@ async def error_of(sim, error: BaseException) -> Exception:
     with pytest.raises(Exception) as caught:
         await execution.get_result()
     return caught.value
+
+
+async def traceback_of(sim, task) -> str:
+    """The traceback that comes with the error of a task that fails."""
+    execution = await sim.docket.add(task)()
+    await sim.run_until_idle()
+    sim.acknowledge_failures()
+    with pytest.raises(Exception) as caught:
+        await execution.get_result()
+    if isinstance(caught.value, TaskFailed):
+        return caught.value.remote_traceback
+    return caught.value.__notes__[-1]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +110,55 @@ async def test_a_rebuilt_exception_shows_where_it_was_raised(sim):
     [note] = arrived.__notes__
     assert "raise error" in note
     assert Path(__file__).name in note
+
+
+async def test_a_traceback_from_the_worker_ends_in_the_users_own_code(sim):
+    """How the engine came to it, and what it did before it complained, explains nothing."""
+
+    async def task(docket: Docket = CurrentDocket()):
+        await docket.add(takes_nothing)(1, 2)
+
+    text = await traceback_of(sim, task)
+    assert str(ENGINE) not in text
+    assert "await docket.add(takes_nothing)(1, 2)" in text
+    assert "takes_nothing(): too many positional arguments" in text
+
+
+async def test_what_led_to_a_failure_is_told_without_frames_of_the_engine(sim):
+    """Causes, and each of a group."""
+
+    async def connect():
+        try:
+            raise ConnectionError("refused")
+        except ConnectionError as error:
+            raise LookupError("no gateway") from error
+
+    async def task(gateway: None = Depends(connect)): ...
+
+    text = await traceback_of(sim, task)
+    assert str(ENGINE) not in text
+    for part in ('raise ConnectionError("refused")', "no gateway", "raised while resolving"):
+        assert part in text
+
+
+async def test_a_package_named_after_the_engine_is_the_users_own(sim):
+    """A path may begin alike."""
+    found = {}
+    exec(compile("async def task(): 1 / 0", f"{ENGINE}_shop/tasks.py", "exec"), found)
+    text = await traceback_of(sim, found["task"])
+    assert f"{ENGINE}_shop" in text
+    assert f"{ENGINE}/" not in text
+
+
+async def test_a_traceback_without_a_frame_of_the_user_is_whole(sim):
+    """There is nothing else to go by."""
+
+    async def task():
+        return object()
+
+    text = await traceback_of(sim, task)
+    assert str(ENGINE) in text
+    assert "encode_result" in text
 
 
 @pytest.mark.parametrize(

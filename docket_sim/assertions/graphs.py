@@ -1,10 +1,11 @@
 """Graphs: who scheduled whom, fan-out and fan-in included, as it was observed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from docket_sim.assertions.calls import ExpectedCall
-from docket_sim.assertions.evidence import Evidence, Link
+from docket_sim.assertions.evidence import Evidence
 from docket_sim.assertions.history import Run
+from docket_sim.assertions.pairing import Pairing
 from docket_sim.assertions.tree import tree
 from docket_sim.assertions.wording import Lines, composed, listed
 from docket_sim.entropy import short_key
@@ -63,12 +64,12 @@ class Graph:
         for run in execution:
             # What was asked for twice under one key is one child.
             links = list({id(link.child): link for link in self._evidence.links_of(run)}.values())
-            taken = _paired(expected, links, lambda e, k: self._evidence.matches(e, k.child.call))
-            missing = [one for place_, one in enumerate(expected) if place_ not in taken]
-            extra = [link for number, link in enumerate(links) if number not in taken.values()]
+            pairing = Pairing(expected, links, lambda e, k: self._evidence.matches(e, k.child.call))
+            missing = pairing.missing()
+            extra = pairing.besides(lambda link: self._evidence.describe(link.child))
             if missing or extra:
                 raise AssertionError(self._other_children(run, missing, extra))
-            for place_, number in taken.items():
+            for place_, number in pairing.taken.items():
                 found[expected[place_]].append(links[number].child)
         return found
 
@@ -95,15 +96,12 @@ class Graph:
             [("found", f"{self._evidence.describe(run)}   {self._evidence.status(run)}")],
         )
 
-    def _other_children(
-        self, parent: Run, missing: Sequence[ExpectedCall], extra: Sequence[Link]
-    ) -> str:
+    def _other_children(self, parent: Run, missing: Sequence[str], extra: Sequence[str]) -> str:
         said: list[str] = []
         if missing:
-            said.append(f"did not schedule {', '.join(map(repr, missing))}")
+            said.append(f"did not schedule {', '.join(missing)}")
         if extra:
-            named = ", ".join(self._evidence.describe(link.child) for link in extra)
-            said.append(f"{'but' if missing else 'also scheduled'} {named}")
+            said.append(f"{'but' if missing else 'also scheduled'} {', '.join(extra)}")
         verdict = f"{self._evidence.describe(parent)} {', '.join(said)}"
         return self._message(verdict, [("found", tree(self._evidence, parent))])
 
@@ -141,26 +139,3 @@ def _executions(runs: Sequence[Run]) -> list[list[Run]]:
     for run in runs:
         found.setdefault((run.call.key, run.call.generation), []).append(run)
     return list(found.values())
-
-
-def _paired(
-    expected: Sequence[ExpectedCall],
-    links: Sequence[Link],
-    fits: Callable[[ExpectedCall, Link], bool],
-) -> dict[int, int]:
-    """As many places of `expected` as can be, each with a link of its own (augmenting paths)."""
-    owner: dict[int, int] = {}
-
-    def place_it(one: int, tried: set[int]) -> bool:
-        for number, link in enumerate(links):
-            if number in tried or not fits(expected[one], link):
-                continue
-            tried.add(number)
-            if number not in owner or place_it(owner[number], tried):
-                owner[number] = one
-                return True
-        return False
-
-    for one in range(len(expected)):
-        place_it(one, set())
-    return {one: number for number, one in owner.items()}

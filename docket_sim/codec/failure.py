@@ -1,12 +1,11 @@
 """A failure as plain data, and back to an exception without importing anything."""
 
 import sys
-import traceback
 from contextlib import suppress
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
-from docket_sim.errors import TaskFailed
+from docket_sim.errors import TaskFailed, own_traceback_text
 
 _ARGUMENTS = TypeAdapter[list[JsonValue]](list[JsonValue])
 
@@ -18,7 +17,7 @@ class Failure(BaseModel):
         type: the exception's class as `module:qualified.name`.
         message: what `str()` of the exception gave.
         arguments: its `args`, where JSON carries every one of them.
-        traceback: the traceback's text.
+        traceback: the traceback's text, without the engine's frames.
     """
 
     type: str
@@ -70,7 +69,7 @@ def _arguments(error: BaseException) -> list[JsonValue] | None:
 
 def _traceback(error: BaseException) -> str:
     try:
-        return _writable("".join(traceback.format_exception(error)))
+        return _writable(own_traceback_text(error))
     except BaseException:  # noqa: BLE001 - printing calls the user's __str__ and __repr__
         return f"<the traceback of a {type(error).__name__} could not be printed>"
 

@@ -79,6 +79,7 @@ class Campaign:
 
         Raises:
             NotDeterministic: the default run was another one when it was made again, or elsewhere.
+            NothingToRun: in no run anything was scheduled.
         """
         try:
             with unheard():
@@ -97,7 +98,10 @@ class Campaign:
         else:
             with Processes(self._conduct.jobs, self._errand) as processes:
                 failing = self._failing(processes.parts(self._next), first)
-        return None if failing is None else self._again(failing)
+        if failing is not None:
+            return self._again(failing)
+        self.standing.seen.refuse_nothing()
+        return None
 
     def _first(self) -> Trial:
         """The default run: counted once, however often the search goes on."""

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
     Raises:
         FailureFound: a run failed; the cause is what it failed with.
         NotDeterministic: the first run, or the failing one, was another one when it was made again.
+        NothingToRun: in no run anything was scheduled, so that none could have failed.
         ValueError: a token that does not fit, or a budget of nothing.
     """
     __tracebackhide__ = True
@@ -103,6 +105,7 @@ def explore(  # noqa: PLR0913 - keywords, each of which a user may want to say
             refuse_another(exploration.found.shrunk, search.attempt, scenario)
     if exploration.found is not None:
         raise search.failure(exploration, kept)
+    exploration.refuse_nothing()
     return exploration
 
 
@@ -117,7 +120,6 @@ class Search:
         """
         self._scenario = scenario
         self._world = world
-        self._described = Simulation(**world).described
 
     def attempt(self, choices: Choices) -> Trial:
         """Make one run."""
@@ -139,10 +141,10 @@ class Search:
         """The token that makes a run again."""
         return token_of(trial.choices.deviations, self.described)
 
-    @property
+    @cached_property
     def described(self) -> str:
         """The world, as far as choices depend on it."""
-        return self._described
+        return Simulation(**self._world).described
 
     def replayed(self, token: str) -> Exploration:
         """Make the run of a token.

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Protocol
 
 from docket_sim.clock import SystemClock
+from docket_sim.errors import NothingToRun
 from docket_sim.search.exhaustive import combinations
 from docket_sim.search.garbage import Garbage
 from docket_sim.search.shrink import Shrinker
@@ -93,6 +94,18 @@ class Exploration:
         self.faults.update(trial.journal.faults)
         self.coverage.add(trial.timeline.events)
         self.timelines.add(trial.fingerprint)
+
+    def refuse_nothing(self) -> None:
+        """Say so if nothing has happened: no run of a scenario that schedules nothing can fail.
+
+        Raises:
+            NothingToRun: in no run anything was scheduled.
+        """
+        if not self.coverage.counts:
+            raise NothingToRun(
+                f"expected that the scenario schedules something, found nothing in {self.runs:,} "
+                f"runs: there was nothing to search. Does it await docket.add(...)(...)?"
+            )
 
     def merge(self, other: "Exploration") -> None:
         """Count the runs that were made elsewhere; the time is not added."""

@@ -86,8 +86,8 @@ def read_token(token: str, world: str) -> Recorded:
         raise ValueError(f"{token!r} is damaged: its checksum does not fit")
     if body[:2] != _digest(world):
         raise Outdated(
-            f"{token!r} was made with other faults or another number of workers; replay it with "
-            f"those, or search anew"
+            f"{token!r} was made with other faults, another number of workers, or another "
+            f"concurrency, execution_ttl, inline or run_twice; replay it with those, or search anew"
         )
     try:
         return Recorded(dict(_entries(body[2:])))

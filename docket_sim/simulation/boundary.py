@@ -17,6 +17,7 @@ from docket_sim.simulation.invariants.base import Scene
 from docket_sim.simulation.loop import VirtualLoop
 from docket_sim.simulation.rehearsal import Rehearsal
 from docket_sim.simulation.turnstile import Turnstile
+from docket_sim.simulation.unawaited import Unawaited
 from docket_sim.store import Claim, MemoryStore, Store
 
 
@@ -33,6 +34,7 @@ class Boundary:
         bound: how many steps the run may take.
         persistence: what the store forgets when it restarts.
         store: the store as the docket and the workers see it.
+        unawaited: the calls of it that were prepared and have not begun.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Boundary:
         self.turnstile = Turnstile(behind)
         self.court = Court(clock, faults, choices or Choices(), self._redeliver)
         self.store: Store = FaultyStore(self.turnstile, self.court, clock)
+        self.unawaited = Unawaited()
         self.faults = faults
         self.rehearsal = Rehearsal(takes_place=faults.run_twice)
         self.court.after.append(self.rehearsal.note)

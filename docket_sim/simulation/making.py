@@ -1,6 +1,7 @@
 """How the docket and the workers of a simulation are made: the engine's own, other arguments."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -18,19 +19,32 @@ def make_docket(
     boundary: Boundary,
     codec: str | Codec,
     after_submit: Callable[[], Awaitable[None]] | None,
+    tasks: Iterable[TaskFunction] | str,
 ) -> Docket:
-    """The docket of a simulation: on virtual time, and behind the boundary."""
-    return Docket(
+    """The docket of a simulation: on virtual time, and behind the boundary, with its tasks."""
+    docket = Docket(
         "simulation",
         codec=codec,
         clock=clock,
         entropy=boundary.entropy,
         store=boundary.store,
         after_submit=after_submit,
+        returned=boundary.unawaited.note,
     )
+    _register(docket, tasks)
+    return docket
 
 
-def register(docket: Docket, tasks: Iterable[TaskFunction] | str) -> None:
+_USUAL: dict[str, Any] = {"concurrency": 10, "execution_ttl": timedelta.max, "inline": False}
+
+
+def unusual(**options: Any) -> str:
+    """Those options of a simulation that are not as by default, for choices that depend on them."""
+    others = (name for name in _USUAL if options[name] != _USUAL[name])
+    return "".join(f" {name}={options[name]!r}" for name in others)
+
+
+def _register(docket: Docket, tasks: Iterable[TaskFunction] | str) -> None:
     """Register tasks: a list of them, or a collection as `module:attribute`."""
     if isinstance(tasks, str):
         docket.register_collection(tasks)

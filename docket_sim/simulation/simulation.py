@@ -27,7 +27,7 @@ from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.invariants.checked import Invariants, Watch
 from docket_sim.simulation.leftovers import Leftovers, refuse_all
 from docket_sim.simulation.loop import VirtualLoop
-from docket_sim.simulation.making import make_docket, maker_of_workers, register
+from docket_sim.simulation.making import make_docket, maker_of_workers, unusual
 from docket_sim.simulation.planted import Action
 from docket_sim.simulation.script import Script, ScriptedOutcome, failing, refuse_attempt
 from docket_sim.simulation.stand_ins import StandIn, StandIns
@@ -130,10 +130,11 @@ class Simulation(Assertions):
 
         Raises:
             ValueError: a naive `start`, no workers, or no steps.
-            TypeError: a flag that is neither true nor false, a count that is no whole number, an
-                `execution_ttl` that is no timedelta, or `tasks` that are no list of tasks.
+            TypeError: a flag that is neither true nor false, a count or a seed that is no whole
+                number, an `execution_ttl` that is no timedelta, or `tasks` that are no list of
+                tasks.
         """
-        self.seed = seed
+        self.seed = refusals.count("seed", seed)
         self.allow_failures = refusals.flag("allow_failures", allow_failures)
         self.allow_pending: bool | Literal["future"] = refusals.pending(allow_pending)
         self.allow_leaked_tasks = refusals.flag("allow_leaked_tasks", allow_leaked_tasks)
@@ -142,10 +143,10 @@ class Simulation(Assertions):
         rules = Faults.of(faults, run_twice=refusals.flag("run_twice", run_twice))
         self._boundary = Boundary(self.clock, behind, rules, choices, seed, refusals.steps(steps))
         after_submit = self._run_inline if refusals.flag("inline", inline) else None
-        self.docket = make_docket(self.clock, self._boundary, codec, after_submit)
+        self.docket = make_docket(self.clock, self._boundary, codec, after_submit, tasks)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
-        register(self.docket, tasks)
+        self._unusual = unusual(concurrency=concurrency, execution_ttl=execution_ttl, inline=inline)
         self._make_worker = maker_of_workers(self.docket, concurrency, dependencies)
         self._crew = Crew(workers, self._make_worker, self._boundary.court.troubles)
         self._failures = Failures(self.timeline, self.docket.describe)
@@ -200,6 +201,7 @@ class Simulation(Assertions):
 
         Raises:
             UnseenFailures: executions have ended failed, and nobody has acknowledged it.
+            NeverAwaited: what `docket.add()` or the like returned was not awaited.
             UnusedOverride: something stands in for what nothing has used.
             UnfinishedWork: work is left over.
         """
@@ -209,6 +211,7 @@ class Simulation(Assertions):
         pending = True if self._driver.broken else self.allow_pending
         outstanding = self._driver.outstanding
         checks = [
+            lambda: self._boundary.unawaited.refuse(self._world.unfinished()),
             self._stand_ins.check,
             lambda: self._leftovers.refuse_pending(pending, outstanding=outstanding),
         ]
@@ -497,7 +500,8 @@ class Simulation(Assertions):
     def described(self) -> str:
         """The world as far as its choices depend on it: those of another mean something else."""
         faults = self._boundary.faults
-        return f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
+        usual = f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
+        return usual + self._unusual + " run_twice" * faults.run_twice
 
     @property
     def repeatable(self) -> bool:

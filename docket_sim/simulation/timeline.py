@@ -16,13 +16,13 @@ from docket_sim.events import (
     Dropped,
     Event,
     Finished,
-    LeaseLost,
     Released,
     Retried,
     Scheduled,
     Source,
     Started,
     Superseded,
+    word_of,
 )
 from docket_sim.execution import Cause, TaskCall
 from docket_sim.simulation.rates import Rates
@@ -140,7 +140,7 @@ class Timeline(Sequence[Moment]):
         return Moment(
             at=event.at,
             elapsed=event.at - self.start,
-            what=_what(event),
+            what=word_of(event),
             call=self.describe(call),
             task=call.task,
             key=call.key,
@@ -154,23 +154,6 @@ class Timeline(Sequence[Moment]):
 def shortened(text: str) -> str:
     """`text`, cut to what a line has room for."""
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-_NAMES: dict[type[Event], str] = {
-    Scheduled: "scheduled",
-    Dropped: "dropped",
-    Started: "started",
-    Retried: "retried",
-    CancelRequested: "cancelling",
-    CancelledWaiting: "cancelled",
-    Released: "released",
-    Superseded: "superseded",
-    LeaseLost: "lost",
-}
-
-
-def _what(event: Event) -> str:
-    return event.state.value if isinstance(event, Finished) else _NAMES[type(event)]
 
 
 def _details(event: Event) -> str:

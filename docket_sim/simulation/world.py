@@ -121,6 +121,14 @@ class World:
             raise self._stuck(task, error) from None
         return result
 
+    def unfinished(self) -> Tasks:
+        """The tasks that are not done."""
+        if not self._entered:
+            return []
+        if self.loop.get_task_factory() is None:
+            return [*self.loop.unfinished()]
+        return sorted(asyncio.all_tasks(self.loop), key=hash)  # some are of a user's own factory
+
     def _stuck(self, task: "asyncio.Task[Any]", error: BaseException) -> BaseException:
         """What to raise when the loop itself gave up while `task` waited, which ends herewith."""
         if isinstance(error, Deadlock | EndlessRun) and not self._driver.driving:
@@ -147,7 +155,7 @@ class World:
         await self._driver.leave()
         others = [
             task
-            for task in self._unfinished()
+            for task in self.unfinished()
             if task is not asyncio.current_task()
             and not is_the_stores_own(task)
             and not self._driver.hosts.owns_dead(task)
@@ -159,11 +167,6 @@ class World:
         await self.loop.shutdown_asyncgens()
         await self.loop.shutdown_default_executor()
         return leaked
-
-    def _unfinished(self) -> Tasks:
-        if self.loop.get_task_factory() is None:
-            return [*self.loop.unfinished()]
-        return sorted(asyncio.all_tasks(), key=hash)  # some were made by the user's own factory
 
 
 def _another_loop_runs() -> bool:

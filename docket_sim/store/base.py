@@ -203,6 +203,9 @@ class Store(Protocol):
 
         A claim whose lease has expired, but that nobody has taken over, is still in force.
 
+        When an execution goes on, that is an instant on the caller's clock, as `claimed_at` is: a
+        delay is as long as the worker meant it to be, however wrong its clock.
+
         A settlement that is sent again is answered as the first time, and changes nothing: as long
         as the execution's record is kept, a minute at the least, and unless its key was settled
         four times since. One that asks for another end of a claim that is settled is `LOST`.

@@ -3,12 +3,10 @@
 It checks every change of state against `TRANSITIONS`, and takes the time from its callers alone.
 """
 
-import copy
 import dataclasses
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import count, islice
-from typing import Any
+from itertools import islice
 
 from docket_sim.execution import (
     TRANSITIONS,
@@ -22,35 +20,13 @@ from docket_sim.execution import (
     TaskCall,
 )
 from docket_sim.store.base import Claim, Claimed, Renewal, Settled, StoreSnapshot, Submitted
-from docket_sim.store.resends import REMEMBERED, AnsweredOfGone, Resend
+from docket_sim.store.books import FOREVER, Books
+from docket_sim.store.resends import REMEMBERED, Resend
 from docket_sim.store.timetable import Entry, Timetable, later
-from docket_sim.store.watchers import Watchers
-
-_FOREVER = timedelta.max
-_WAITING = (ExecutionState.SCHEDULED, ExecutionState.QUEUED)
 
 
-class Ledger:
-    """The entries of one docket; its verbs are those of `Store`.
-
-    Attributes:
-        watchers: who is told what happens.
-    """
-
-    def __init__(self, execution_ttl: timedelta) -> None:
-        """
-        Args:
-            execution_ttl: how long the record of an ended execution is kept; zero keeps none.
-        """
-        self.watchers = Watchers()
-        self._ttl = execution_ttl
-        self._entries: dict[str, Entry] = {}
-        self._due = Timetable()
-        self._leases: dict[str, Timetable] = {}
-        self._kept = Timetable()
-        self._gone = AnsweredOfGone()
-        self._fences = count(1)
-        self._outstanding = 0
+class Ledger(Books):
+    """The books of one docket, and who writes in them; its verbs are those of `Store`."""
 
     def submit(self, call: TaskCall, now: datetime, *, replace: bool) -> Submitted:
         """Schedule `call`."""
@@ -141,72 +117,7 @@ class Ledger:
             self._finish(entry, Finish(ExecutionState.CANCELLED), now)
         return records
 
-    def __len__(self) -> int:
-        """How many keys are known."""
-        return len(self._entries)
-
-    def peek(self, key: str) -> Record | None:
-        """What is known of `key`, whatever the time."""
-        entry = self._entries.get(key)
-        return None if entry is None else entry.record(entry.call.when)
-
-    def left_behind(self) -> list[str]:
-        """The keys that run, or wait for an attempt to end."""
-        unended = {ExecutionState.RUNNING, ExecutionState.BLOCKED}
-        return [key for key, entry in self._entries.items() if entry.state in unended]
-
-    def outstanding(self) -> dict[str, int]:
-        """The generation of each key whose execution has not ended."""
-        entries = self._entries.items()
-        return {key: one.call.generation for key, one in entries if not one.state.finished}
-
-    def leased(self) -> dict[int, str]:
-        """The keys that somebody holds, by the fence of the claim."""
-        leases = ((entry.lease, key) for key, entry in self._entries.items())
-        return {lease.fence: key for lease, key in leases if lease is not None}
-
-    def inconsistencies(self) -> list[str]:
-        """Where the indexes do not agree with the entries, in words; nothing ever should be."""
-        found: list[str] = []
-        outstanding = 0
-        for key, entry in self._entries.items():
-            if not entry.state.finished:
-                outstanding += 1
-            if entry.place not in self._right_places(entry):
-                found.append(
-                    f"{key!r} is {entry.state.value} and stands where it should not, "
-                    f"lease {entry.lease!r}"
-                )
-        if outstanding != self._outstanding:
-            found.append(
-                f"{outstanding} executions are outstanding, counted as {self._outstanding}"
-            )
-        return found
-
-    def checkpoint(self) -> tuple[Any, ...]:
-        """All that is kept, to be put back later; who listens or watches is not part of it."""
-        timetables = self._due, self._leases, self._kept
-        return copy.deepcopy((self._entries, *timetables, self._gone, self._outstanding))
-
-    def restore(self, checkpoint: tuple[Any, ...]) -> None:
-        """Keep what was kept then, and nothing else; but no fence is given a second time."""
-        entries, *timetables, gone, outstanding = copy.deepcopy(checkpoint)
-        self._entries, self._gone, self._outstanding = entries, gone, outstanding
-        self._due, self._leases, self._kept = timetables
-        self.watchers.look_again(self.peek)
-        if not outstanding:
-            self.watchers.drained()
-
     # How it is done.
-
-    def _right_places(self, entry: Entry) -> tuple[Timetable | None, ...]:
-        """Where an entry may stand, by its state and lease."""
-        if entry.lease is not None:
-            waits = entry.state in _WAITING
-            return () if waits else (self._leases.get(entry.lease.worker),)
-        if entry.state.finished:
-            return (None, self._kept)
-        return (self._due,) if entry.state in _WAITING else ()
 
     def _accept(self, entry: Entry | None, call: TaskCall, now: datetime) -> Entry:
         generation = 1 if entry is None else entry.call.generation + 1
@@ -342,7 +253,7 @@ class Ledger:
         entry.place = None
         if self._ttl <= timedelta(0):
             del self._entries[entry.call.key]
-        elif self._ttl < _FOREVER:
+        elif self._ttl < FOREVER:
             self._kept.put(later(now, self._ttl), entry)
 
     def _forget(self, now: datetime) -> None:

@@ -62,6 +62,11 @@ class MemoryStore:
         with self._lock:
             return self._ledger.left_behind()
 
+    def kept_for_ever(self) -> list[str]:
+        """The keys whose records are never forgotten, though their time is limited."""
+        with self._lock:
+            return self._ledger.kept_for_ever()
+
     def leased(self) -> dict[int, str]:
         """The keys that somebody holds, by the fence of the claim."""
         with self._lock:

@@ -95,6 +95,11 @@ async def twice(docket: Docket = CurrentDocket()) -> None:
         await docket.add(review, key="same")(number)
 
 
+async def several(orders: list[int], docket: Docket = CurrentDocket()) -> None:
+    for number, order_id in enumerate(orders):
+        await docket.add(review, key=f"review-{number}")(order_id)
+
+
 async def part(number: int, docket: Docket = CurrentDocket()) -> None:
     await docket.add(merge, key="merge")()
 
@@ -916,6 +921,56 @@ async def test_a_graph_with_other_children(sim):
 
 
 @one_order
+async def test_a_graph_with_children_of_one_name(sim):
+    """Which of them is too much, how many there are, and what tells them apart."""
+    await sim.docket.add(several, key="s")([7, 8, 8])
+    await sim.run_until_idle()
+    says(
+        """
+        several(orders=[7, 8, 8]) also scheduled review(order_id=8) (1 expected, 2 found).
+
+          now       2030-01-01 00:00:00Z   (+0s since the start)
+          expected  several → review(order_id=7), review(order_id=8)
+          found     several(orders=[7, 8, 8])   completed at +0s, attempt 1
+                    ├─ review(order_id=7)   at once, completed at +0s, attempt 1, LINE
+                    ├─ review(order_id=8)   key review-1, at once, completed at +0s, attempt 1, LINE
+                    └─ review(order_id=8)   key review-2, at once, completed at +0s, attempt 1, LINE
+          next due  nothing
+        """,
+        sim.assert_graph,
+        {several: [call(review, 7), call(review, 8)]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected", "said"),
+    [
+        ([7], [review, review], "did not schedule review (2 expected, 1 found)"),
+        ([], [call(review, 7)] * 3, "did not schedule review(order_id=7) (3 expected, none found)"),
+        (
+            [7, 8],
+            [call(review, 7)] * 2,
+            "did not schedule review(order_id=7) (2 expected, 1 found), but review(order_id=8)",
+        ),
+        (
+            [7, 8],
+            [review],
+            "also scheduled review(order_id=8) (review: 1 expected, 2 found)",
+        ),
+        ([7], [review, call(review, 7)], "did not schedule review (2 expected, 1 found)"),
+        ([7, 8, 8], [], "also scheduled review(order_id=7), review(order_id=8) twice"),
+    ],
+)
+async def test_a_graph_counts_what_has_one_name(sim, orders, expected, said):
+    """A pattern that is named twice, or that another is a case of, is missing once or twice."""
+    await sim.docket.add(several, key="s")(orders)
+    await sim.run_until_idle()
+    with pytest.raises(AssertionError) as caught:
+        sim.assert_graph({several: expected})
+    assert str(caught.value).startswith(f"several(orders={orders}) {said}.\n")
+
+
+@one_order
 async def test_a_graph_whose_parent_never_was(sim):
     """What was scheduled is listed."""
     await sim.docket.add(split, key="s")()
@@ -1247,7 +1302,7 @@ async def test_a_graph_with_a_child_that_was_dropped(sim):
     await sim.run_until_idle()
     says(
         """
-        twice() did not schedule review.
+        twice() did not schedule review (2 expected, 1 found).
 
           now       2030-01-01 00:00:00Z   (+0s since the start)
           expected  twice → review, review

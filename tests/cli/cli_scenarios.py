@@ -123,6 +123,10 @@ async def fails_elsewhere(sim):
     assert not elsewhere(), "not at home"
 
 
+async def idle(sim):
+    await sim.run_until_idle()
+
+
 def takes_two(sim, ledger): ...
 
 

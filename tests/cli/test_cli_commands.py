@@ -145,7 +145,7 @@ def test_a_call_without_any_collection_is_refused_with_the_way_out(cli):
 
 
 def test_an_execution_that_failed_is_shown_with_its_error(cli):
-    """The type, the message and the traceback as the worker saw it."""
+    """The type, the message and the traceback as the worker saw it, from the task on."""
     cli("add", "charge", "--args", '{"order_id": 13}', "--key", "k")
     work_off(cli)
     answer = told(cli, "show", "k")
@@ -157,6 +157,7 @@ def test_an_execution_that_failed_is_shown_with_its_error(cli):
     shown = cli("show", "k").stdout
     assert "builtins:ValueError: unlucky" in shown
     assert 'raise ValueError("unlucky")' in shown
+    assert "perform.py" not in shown  # nor anything else that is the engine's
 
 
 def test_an_execution_is_shown_without_knowing_its_task(cli):

@@ -100,13 +100,14 @@ def test_the_default_run_may_fail_already(explore):
     assert "run 1 of 10000 broke: ValueError: nothing works" in explore("at_once", code=1).stdout
 
 
-def test_processes_make_the_same_runs_as_one(explore, tmp_path):
+@pytest.mark.parametrize("seed", [3, -1])
+def test_processes_make_the_same_runs_as_one(explore, tmp_path, seed):
     """Two processes, one process, and `explore()` in a test: the same seed, the same runs."""
     one, two = tmp_path / "one.json", tmp_path / "two.json"
-    options = ["--runs", 90, "--seed", 3, "--faults", "hostile"]
+    options = ["--runs", 90, "--seed", seed, "--faults", "hostile"]
     explore("once", *options, "--resume", one)
     explore("once", *options, "--resume", two, "--jobs", 2)
-    here = explore_in_process(cli_scenarios.once, runs=90, seed=3, faults="hostile")
+    here = explore_in_process(cli_scenarios.once, runs=90, seed=seed, faults="hostile")
     told = [json.loads(path.read_text()) for path in (one, two)]
     for state in told:
         assert base64.b64decode(state["timelines"]) == b"".join(sorted(here.timelines))
@@ -191,6 +192,12 @@ def test_a_scenario_that_is_not_deterministic_ends_the_search(explore):
     assert "the same choices have led to two different runs" in said
     assert "likely cause  state left from one run to the next: cli_scenarios.runs" in said
     assert "5 runs (" in explore("by_state", "--runs", 5, "--no-determinism").stdout
+
+
+def test_a_search_in_which_nothing_is_scheduled_is_an_error(explore):
+    """It could not have found anything."""
+    said = explore("idle", "--runs", 5, code=1).stderr
+    assert "expected that the scenario schedules something, found nothing in 5 runs" in said
 
 
 def test_processes_find_out_what_depends_on_the_hash_seed(explore):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from docket_sim import Depends, Faults, Retry, Tally, simulate
+from docket_sim import Depends, Faults, Perpetual, Retry, Simulation, Tally, simulate
 
 LEASE = timedelta(minutes=5)
 charged: list[int] = []
@@ -155,10 +155,25 @@ async def flaky(retry: Retry = Retry(attempts=2, delay=timedelta(seconds=10))) -
         raise ConnectionError
 
 
-def test_a_clock_that_is_ahead_makes_its_worker_plan_too_late():
-    """The store's clock decides what is due; when a retry is due, the worker's own has decided."""
-    _, sim = outcome(Faults.skew("worker-1", by="5s"), workers=1, task=flaky, args=())
-    assert sim.clock.elapsed == timedelta(seconds=15)
+@pytest.mark.parametrize("by", [timedelta(seconds=5), timedelta(seconds=-5), timedelta(hours=-1)])
+def test_a_wrong_clock_makes_no_delay_longer_or_shorter(by):
+    """The store's clock decides what is due, so that is the one by which a worker plans."""
+    _, sim = outcome(Faults.skew("worker-1", by=by), workers=1, task=flaky, args=())
+    assert sim.clock.elapsed == timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=1), timedelta(minutes=-1)])
+def test_a_wrong_clock_changes_no_rhythm(by):
+    """One that is slow by more than the interval does not have each run follow at once."""
+    begun = []
+
+    async def beat(perpetual: Perpetual = Perpetual(every=timedelta(seconds=10))) -> None:
+        begun.append(asyncio.get_running_loop().time())
+
+    with Simulation(workers=1, faults=Faults.skew("worker-1", by=by)) as sim:
+        sim.run(sim.docket.add(beat)())
+        sim.run(sim.run_for("35s"))
+    assert [at - begun[0] for at in begun] == [0, 10, 20, 30]
 
 
 def test_a_delay_lets_a_call_arrive_late():

@@ -226,6 +226,13 @@ def keep_where_it_was(ledger, entry, now):
     """`entry.place = None` was forgotten."""
 
 
+def keep_the_cancelled(ledger, entry, now):
+    if entry.state is ExecutionState.CANCELLED:
+        entry.place = None
+    else:
+        intact["_keep"](ledger, entry, now)
+
+
 def count_what_waits(ledger, worker, limit, lease, now):
     claimed = intact["claim"](ledger, worker, limit, lease, now)
     return dataclasses.replace(
@@ -309,6 +316,16 @@ BUGS = (
         breaking("settle", settle_without_letting_go),
         says="invariant clean-end",
         faults="none",
+        runs=3,
+    ),
+    engine(
+        "kept for ever",
+        "The record of what was cancelled has no TTL.",
+        cancelled_while_it_waits,
+        breaking("_keep", keep_the_cancelled),
+        says="invariant clean-end",
+        faults="none",
+        world={"execution_ttl": timedelta(minutes=1)},
         runs=3,
     ),
     engine(

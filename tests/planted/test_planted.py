@@ -75,7 +75,7 @@ def twins():
     """Each scenario that is to survive, once: many engine bugs share one."""
     kept = {}
     for bug in BUGS:
-        world = (bug.twin, repr(bug.faults), bug.workers)
+        world = (bug.twin, repr(bug.faults), bug.workers, repr(bug.world))
         if world not in kept or kept[world].runs < bug.runs:
             kept[world] = bug
     return kept.values()

@@ -2,6 +2,7 @@
 
 import shlex
 
+import fakeredis
 import freezegun
 import pytest
 
@@ -9,6 +10,7 @@ import docket_sim
 
 # Imported here, so that the runs within this process share them instead of loading them anew.
 assert docket_sim
+assert fakeredis
 assert freezegun
 
 TASKS = """

@@ -50,9 +50,27 @@ def test_a_bad_value_in_the_ini_file_ends_the_run_before_it_begins(pytester, key
     result.stderr.fnmatch_lines([f"ERROR: the ini key {message}"])
 
 
+def test_seeds_may_be_negative_wherever_they_are_said(run, pytester):
+    """In the ini file, by the marker, and on the command line."""
+    pytester.makeini("[pytest]\ndocket_seed = -3\n")
+    program = """
+    def test_ini(sim):
+        assert sim.seed == -3
+
+    @pytest.mark.docket(seed=-2)
+    def test_marked(sim):
+        assert sim.seed == -2
+    """
+    run(program).assert_outcomes(passed=2)
+    said = run("    def test_line(sim): assert sim.seed == -1", "--docket-seed=-1")
+    said.assert_outcomes(passed=1)
+    said.stdout.fnmatch_lines(["docket-sim*: seed -1, *"])
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
+        ("--docket-seeds=-1", "ERROR: --docket-seeds: expected 1 or more, found -1"),
         ("--docket-seed=seven", "*argument --docket-seed: invalid int value: 'seven'"),
         ("--docket-start=soon", "ERROR: --docket-start: expected an instant*found 'soon'"),
         ("--docket-timeline=some", "*argument --docket-timeline: invalid choice: 'some'*"),

@@ -174,7 +174,7 @@ def test_a_run_that_is_interrupted_is_not_checked(pytester):
 
 
 def test_worlds_inside_of_hypothesis_are_none_of_the_plugins_business(run):
-    """One for each example; the fixture would be one for all, which hypothesis itself refuses."""
+    """One for each example; the fixture would be one for all, and the report says so."""
     result = run(
         """
     from hypothesis import given, settings, strategies as st
@@ -194,7 +194,14 @@ def test_worlds_inside_of_hypothesis_are_none_of_the_plugins_business(run):
         *("-p", "hypothesispytest"),
     )
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*FailedHealthCheck: *function-scoped fixture*'sim'*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*FailedHealthCheck: *function-scoped fixture*'sim'*",
+            "*- docket hint -*",
+            "*with simulate() as sim:",
+        ]
+    )
+    assert result.stdout.str().count("docket hint") == 1
 
 
 def test_an_override_in_a_fixtures_block_is_not_missed_by_a_test_that_did_not_pass(run):

@@ -100,7 +100,7 @@ def test_a_run_that_no_longer_fits_is_told_and_gives_its_file_to_the_next(run, p
     """A regression test that has become void must not look like one that passes."""
     run(BROKEN)
     with_others = BROKEN.replace("workers=2", "workers=3"), MENDED.replace("workers=2", "workers=3")
-    said = "*the run kept in .docket/*.json was not made: 'ds1-*' was made with other faults or *"
+    said = "*the run kept in .docket/*.json was not made: 'ds1-*' was made with other faults, *"
     passing = run(with_others[1], "-W", "default")
     passing.assert_outcomes(passed=1, warnings=1)
     passing.stdout.fnmatch_lines([said])
@@ -226,12 +226,85 @@ def test_nothing_is_kept_where_the_ini_file_says_so(run, pytester):
     assert not (pytester.path / ".docket").exists()
 
 
+UNANSWERED = """
+    import pytest
+    from docket_sim import CurrentDocket, Docket, Faults
+
+    async def thank(): ...
+
+    async def pay(docket: Docket = CurrentDocket()):
+        await docket.add(thank)()
+
+    @pytest.mark.docket(seeds=3, faults=Faults.fail("submit"))
+    async def test_pays(sim):
+        await sim.docket.add(pay)()
+        await sim.run_until_idle()
+"""
+
+
+def test_a_server_that_is_away_is_reported_and_not_kept(run, pytester):
+    """Tomorrow it is back, and a file would be left that no change to the code has mended."""
+    result = run(UNANSWERED.replace("seeds=3", 'seeds=3, store="redis://localhost:1"'))
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*StoreUnavailable: the store cannot be reached*",
+            "*replay    pytest 'test_shop.py::test_pays' --docket-replay=ds1-*",
+            "*not kept  the store did not answer, and no fault of the simulation was in the way",
+        ]
+    )
+    assert not (pytester.path / ".docket").exists()
+
+
+def test_a_task_that_a_server_has_left_in_the_lurch_is_not_kept_either(run, pytester):
+    """What the task raised is the cause of what the test has failed with."""
+    program = """
+    import pytest
+    from docket_sim import StoreUnavailable
+
+    async def pay():
+        raise StoreUnavailable("the server is away")
+
+    @pytest.mark.docket(seeds=3, store="fakeredis")
+    async def test_pays(sim):
+        await sim.docket.add(pay)()
+        await sim.run_until_idle()
+    """
+    run(program).stdout.fnmatch_lines(["*UnseenFailures*", "*not kept  the store did not answer*"])
+    assert not (pytester.path / ".docket").exists()
+
+
+@pytest.mark.parametrize("store", ["memory", "fakeredis"])
+def test_a_store_that_does_not_answer_by_a_fault_of_the_simulation_is_kept(run, pytester, store):
+    """What the test makes of it is a finding, wherever the world's docket lives."""
+    result = run(UNANSWERED.replace("seeds=3", f'seeds=3, store="{store}"'))
+    result.stdout.fnmatch_lines(
+        ["*StoreUnavailable: submit did not arrive*", "*kept      .docket/*"]
+    )
+    assert len(list((pytester.path / ".docket").iterdir())) == 1
+
+
+def test_what_hypothesis_says_of_a_test_is_not_kept(run, pytester):
+    """Its health checks are about how the test is written: no choice of the world's is in it."""
+    program = """
+    import pytest
+    from hypothesis import given, strategies as st
+
+    @pytest.mark.docket(seeds=3)
+    @given(number=st.integers())
+    def test_numbers(sim, number): ...
+    """
+    result = run(program, "-p", "hypothesispytest")
+    result.stdout.fnmatch_lines(["*not kept  FailedHealthCheck is about how hypothesis runs *"])
+    assert not (pytester.path / ".docket").exists()
+
+
 @pytest.mark.parametrize(
     ("token", "says"),
     [
         ("nonsense", "*expected a token such as ds1-*"),
         ("ds1-AAAA", "*is damaged*"),
-        ("ds1-r48Wv5McAQE", "*was made with other faults or another number of workers*"),
+        ("ds1-r48Wv5McAQE", "*was made with other faults, another number of workers*"),
     ],
 )
 def test_a_token_that_does_not_fit_fails_the_test(run, token, says):

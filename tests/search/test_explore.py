@@ -5,6 +5,7 @@ import base64
 import json
 import zlib
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 
@@ -13,14 +14,16 @@ from docket_sim import (
     ExponentialRetry,
     FailureFound,
     Faults,
+    NeverAwaited,
     NotDeterministic,
+    NothingToRun,
     Retry,
     explore,
 )
 from docket_sim.search.explore import Search
 from docket_sim.search.shrink import Shrinker
 from docket_sim.search.silence import silenced
-from docket_sim.search.sources import Walk
+from docket_sim.search.sources import Walk, portfolio
 from docket_sim.search.token import read_token, token_of
 from docket_sim.simulation.choices import Choices
 
@@ -112,12 +115,24 @@ def test_a_token_that_is_none_is_refused(token, says):
         explore(charged_once(charge), replay=token)
 
 
-def test_a_token_of_other_faults_is_refused():
-    """In another world, the same choices would mean something else."""
+@pytest.mark.parametrize(
+    "world",
+    [
+        {"faults": "hostile"},
+        {"workers": 3},
+        {"concurrency": 1},
+        {"execution_ttl": timedelta(0)},
+        {"inline": True},
+        {"run_twice": True},
+    ],
+    ids=lambda world: next(iter(world)),
+)
+def test_a_token_of_another_world_is_refused(world):
+    """There, the same choices would mean something else."""
     with pytest.raises(FailureFound) as caught:
         explore(charged_once(charge), runs=100)
-    with pytest.raises(ValueError, match="other faults or another number of workers"):
-        explore(charged_once(charge), replay=caught.value.replay, faults="hostile")
+    with pytest.raises(ValueError, match="other faults, another number of workers"):
+        explore(charged_once(charge), replay=caught.value.replay, **world)
 
 
 def test_a_failure_is_kept_in_a_file_and_replayed_first(tmp_path):
@@ -167,6 +182,19 @@ def test_the_same_seed_makes_the_same_search():
     other = explore(charged_once(charge_once), runs=120, seed=5)
     assert one.timelines == other.timelines
     assert one.faults == other.faults
+
+
+def test_a_negative_seed_makes_a_search_of_its_own():
+    """Chance draws from it as from any other; none of its runs by chance is one of seed 1."""
+    first = [
+        [source.choose("call", number, 1_000, None) for number in range(9)]
+        for seed in (-1, 1)
+        for source in islice(portfolio(seed, 100), 6)
+    ]
+    assert len({tuple(one) for one in first}) == len(first)
+    one = explore(charged_once(charge_once), runs=120, seed=-1)
+    other = explore(charged_once(charge_once), runs=120, seed=-1)
+    assert one.timelines == other.timelines
 
 
 def test_a_search_may_be_bounded_in_time():
@@ -269,6 +297,28 @@ def test_a_search_of_no_depth_is_refused():
     """It would have looked at nothing, and say that all was searched."""
     with pytest.raises(ValueError, match="depth: expected 1 deviation or more, found 0"):
         explore(charged_once(charge), runs=10, depth=0)
+
+
+def test_a_scenario_that_schedules_nothing_is_refused():
+    """No run of it can fail, whatever is wrong."""
+
+    async def idle(sim):
+        await sim.run_until_idle()
+
+    with pytest.raises(NothingToRun, match="schedules something, found nothing in 20 runs"):
+        explore(idle, runs=20)
+
+
+def test_a_scenario_that_forgets_to_await_fails():
+    """Its assertions may well hold: here that nobody is charged twice."""
+
+    async def forgetful(sim):
+        sim.docket.add(charge, key="order-7")(7)
+        await sim.run_until_idle()
+
+    with pytest.raises(FailureFound) as caught:
+        explore(forgetful, runs=20)
+    assert isinstance(caught.value.__cause__, NeverAwaited)
 
 
 async def deposit_by_name(name: str, ledger: Ledger = Depends(get_ledger)) -> None:

@@ -196,6 +196,12 @@ def test_the_seed_decides_ids_and_jitter():
     ]
 
 
+def test_a_negative_seed_is_a_seed_of_its_own():
+    """Not another way to write the positive one, as it is for the module `random`."""
+    assert a_run(-1) == a_run(-1)
+    assert len({a_run(seed) for seed in (-2, -1, 0, 1, 2)}) == 5
+
+
 def names_and_hashes():
     """What a fresh world calls its tasks, and what they hash by."""
 

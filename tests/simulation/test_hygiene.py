@@ -11,8 +11,10 @@ from docket_sim import (
     BlockingSleep,
     CurrentDocket,
     Docket,
+    Faults,
     InjectedFailure,
     LeakedTasks,
+    NeverAwaited,
     Perpetual,
     Retry,
     Tally,
@@ -164,6 +166,71 @@ def test_an_action_that_is_under_way_at_the_end_is_reported():
     with under_way, simulate() as sim:
         sim.at("+1h", nap)
         sim.run(sim.run_for("1h"))
+
+
+async def forgets_the_receipt(docket: Docket = CurrentDocket()) -> None:
+    docket.add(nap, key="receipt")()
+
+
+def test_a_follow_up_without_await_is_reported():
+    """Nothing was scheduled, and no assertion need have missed it."""
+    reported = pytest.raises(NeverAwaited)
+    with reported as caught, simulate() as sim:
+        sim.run(sim.docket.add(forgets_the_receipt)())
+        sim.run(sim.run_until_idle())
+    said = re.sub(r"tests/simulation/test_hygiene\.py:\d+", "LINE", str(caught.value))
+    assert said == (
+        "nothing came of what nobody awaited:\n"
+        "  docket.add(nap)(...), at LINE\n"
+        "Write await before it, or close() what is not meant to happen."
+    )
+
+
+def test_whatever_a_test_forgets_to_await_is_reported_once(recwarn):
+    """All of it in one error, in place of Python's warnings."""
+    with simulate() as sim:
+        sim.docket.add(nap)()
+        sim.docket.replace(nap, sim.clock.now(), key="a")()
+        sim.docket.add_many([sim.docket.call(nap)()])
+        sim.docket.cancel("a")
+        with pytest.raises(NeverAwaited) as caught:
+            sim.check()
+    assert re.findall(r"docket\.\w+", str(caught.value)) == [
+        "docket.add",
+        "docket.replace",
+        "docket.add_many",
+        "docket.cancel",
+    ]
+    assert not recwarn.list
+
+
+async def starts_many(docket: Docket = CurrentDocket()) -> None:
+    await asyncio.gather(*(docket.add(nap)() for _ in range(600)))
+    docket.add(nap)().close()
+    asyncio.create_task(docket.add(nap)()).cancel()
+
+
+def test_what_has_begun_or_is_not_meant_to_happen_is_not_reported():
+    """However it was begun; and what nobody wants is closed, or cancelled with its task."""
+    with simulate() as sim:
+        sim.run(sim.docket.add(starts_many)())
+        sim.run(sim.run_until_idle())
+        sim.assert_ran(nap, times=600)
+
+
+async def has_it_done(docket: Docket = CurrentDocket()) -> None:
+    scheduling = docket.add(nap)()
+    await docket.cancel("anything")  # here the power goes, the first time
+    await scheduling
+
+
+def test_what_could_not_begin_for_want_of_power_is_not_reported():
+    """The worker that was to do it is gone; the one that takes over does it."""
+    crash = Faults.crash_worker(before="cancel", key="anything", worker="worker-1")
+    with simulate(faults=crash, allow_pending=True) as sim:
+        sim.run(sim.docket.add(has_it_done)())
+        sim.run(sim.run_until_idle())
+        sim.assert_ran(nap, times=1)
 
 
 def test_a_task_that_a_body_left_running_is_reported():
@@ -359,6 +426,7 @@ async def test_a_body_that_ended_after_the_key_was_replaced_ran(sim):
         ({"execution_ttl": "15m"}, "execution_ttl= is a timedelta, found '15m'"),
         ({"concurrency": "10"}, "concurrency= is a whole number, found '10'"),
         ({"workers": 1.5}, "workers= is a whole number, found 1.5"),
+        ({"seed": None}, "seed= is a whole number, found None"),
         ({"tasks": job}, "tasks= is a list of tasks, or a collection"),
         ({"tasks": [call(job)]}, r"tasks= lists tasks, found job\(\): name the task's function"),
     ],

@@ -9,6 +9,14 @@ import pytest
 from docket_sim import Tally, VirtualLoop, simulate
 
 
+@pytest.fixture(autouse=True)
+def in_the_foreground():
+    """What a shell begins in the background has Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_it_ends_the_run_though_it_came_while_a_body_ran():
     """The body is not blamed: it goes on to its next wait, and there the run ends."""
     seen = []

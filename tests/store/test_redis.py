@@ -11,8 +11,10 @@ from conformance import STORES, Ear
 from servers import RedisServer, find_binaries, shared_server
 
 from docket_sim import Docket, Perpetual, Retry, StoreUnavailable, Worker
-from docket_sim.execution import ExecutionState, TaskCall
+from docket_sim.execution import ExecutionState, Reason, Reschedule, TaskCall
+from docket_sim.store import Settled
 from docket_sim.store.redis import RedisStore, address_of, notices, prefix_of
+from docket_sim.store.redis.clocks import Clocks
 from docket_sim.store.redis.gathering import Gathering
 from docket_sim.store.redis.scripts import ALL, Script
 
@@ -214,6 +216,38 @@ def test_a_call_that_is_due_at_once_is_queued(skew):
                 await store.cancel("due", now=now() + skew),
             ):
                 assert record.state is ExecutionState.QUEUED
+
+    run(main)
+
+
+@pytest.mark.parametrize("skew", [-3 * HOUR, 3 * HOUR], ids=str)
+def test_what_follows_an_attempt_is_due_by_the_servers_clock(skew):
+    """A retry is as far off as the worker meant it to be, and a rhythm keeps its pace."""
+
+    async def main():
+        async with open_store() as store:
+            await store.submit(a_call("due"), now=now())
+            claimed = await store.claim("ann", limit=1, lease=LEASE, now=now() + skew)
+            retry = Reschedule(now() + skew + HOUR, 2, Reason.RETRY)
+            assert await store.settle(claimed.claims[0], retry, now=now()) is Settled.APPLIED
+            due = (await store.get("due", now=now())).call.when
+            assert 0.99 * HOUR < due - now() < 1.01 * HOUR
+
+    run(main)
+
+
+def test_a_slow_answer_does_not_look_like_a_wrong_clock():
+    """Only what an answer rules out is no longer taken for the difference of the clocks."""
+
+    async def main():
+        clocks, sent, start = Clocks(), asyncio.get_running_loop().time(), now()
+        clocks.compare(start, start, sent - 60)  # asked a minute ago: it may have been read then
+        assert clocks.there(start) == start
+        clocks.compare(start - HOUR, start, sent)
+        ahead = clocks.there(start) - start
+        assert abs(ahead + HOUR) < timedelta(seconds=1)
+        clocks.compare(start - HOUR + timedelta(seconds=30), start, sent - 60)
+        assert clocks.there(start) - start == ahead
 
     run(main)
 

@@ -6,8 +6,7 @@ rules, no latencies and no troubles, a call passes straight through.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,41 +15,30 @@ from docket_sim.clock.durations import instant_of
 from docket_sim.entropy import short_key
 from docket_sim.errors import StoreUnavailable
 from docket_sim.execution import ExecutionState, Finish, Reason
-from docket_sim.simulation.choices import Choices, Odds
-from docket_sim.simulation.faults.calls import VERBS, StoreCall, Verb
+from docket_sim.simulation.choices import Choices
+from docket_sim.simulation.faults.calls import StoreCall
 from docket_sim.simulation.faults.effects import (
     Crash,
     Delay,
     Fail,
     Fuse,
     LoseReply,
-    Partition,
     Pause,
-    Position,
     Redeliver,
     Resend,
     RestartStore,
     Rule,
 )
 from docket_sim.simulation.faults.hosts import outside_hosts
+from docket_sim.simulation.faults.rulebook import InForce, Rulebook
 from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.faults.troubles import Troubles
 from docket_sim.simulation.loop import VirtualLoop
-from docket_sim.store import Claim, Claimed, Settled
+from docket_sim.store import Claim, Settled
 
 T = TypeVar("T")
 Send = Callable[[datetime], Awaitable[Any]]
 """Sends a call to the store, with the store's time."""
-
-_DELIVERIES = 3  # lost by chance: a few more, and a call would count as poison
-
-
-@dataclass(eq=False, slots=True)
-class _InForce:
-    """A rule that is in force, and how often it has struck."""
-
-    rule: Rule
-    strikes: int = 0
 
 
 class Court:
@@ -90,11 +78,7 @@ class Court:
         self._faults = faults
         self._loop: VirtualLoop | None = None
         self._direct = True
-        self._struck_by_chance = 0
-        rules = [_InForce(rule) for rule in faults.rules]
-        self._sure = {verb: _rules(rules, verb, by_chance=False) for verb in VERBS}
-        self._by_chance = {verb: _rules(rules, verb, by_chance=True) for verb in VERBS}
-        self._odds = {verb: _odds_of(rules) for verb, rules in self._by_chance.items()}
+        self._rules = Rulebook(faults, choices, self.troubles, clock)
 
     def use(self, loop: VirtualLoop, *, direct: bool) -> None:
         """Say which loop the simulation runs on, and plant what is to happen at an instant.
@@ -127,16 +111,13 @@ class Court:
                 raise TypeError(f"to strike is no matter of chance, found odds={rule.odds}")
             if rule.verb is None and not isinstance(rule.effect, _OF_CALLS):
                 self._strike(rule)
-                continue
-            in_force = _InForce(rule)
-            for verb in VERBS if rule.verb is None else (rule.verb,):
-                self._sure[verb].append(in_force)
+            else:
+                self._rules.enact(rule)
 
     def adjourn(self) -> None:
         """End what lasts, and let everything pass from now on: the simulation is being left."""
         self._faults = Faults()
-        self._sure = {verb: _rules((), verb, by_chance=False) for verb in VERBS}
-        self._by_chance = self._sure
+        self._rules.repeal()
         self.troubles.journal.close()
         self.troubles.heal()
 
@@ -158,7 +139,7 @@ class Court:
         if self.troubles.any:
             await asyncio.sleep(0)
             self.troubles.refuse(call)
-        rule = self._by_lot(call)
+        rule = self._rules.by_lot(call)
         await self._on_the_way_there(call, rule)
         answer = await self._at_the_store(call, send, rule)
         await self._on_the_way_back(call, send, rule)
@@ -166,20 +147,20 @@ class Court:
 
     def _undisturbed(self, call: StoreCall) -> bool:
         """Whether nothing can happen to `call` on its way."""
-        if self.troubles.any or self._sure[call.verb]:
+        if self.troubles.any or self._rules.is_sure_of(call.verb):
             return False
         return call.host is None or not self._faults
 
-    async def _on_the_way_there(self, call: StoreCall, by_lot: _InForce | None) -> None:
+    async def _on_the_way_there(self, call: StoreCall, by_lot: InForce | None) -> None:
         await self._take_time(call, "latency")
-        rule = self._rule_for(call, by_lot, "before")
+        rule = self._rules.at("before", call, by_lot)
         if rule is not None:
             await self._follow(call, rule)
         if self.troubles.any:
             self.troubles.refuse(call)
 
-    async def _at_the_store(self, call: StoreCall, send: Send, by_lot: _InForce | None) -> Any:
-        rule = self._rule_for(call, by_lot, "before", redelivering=True)
+    async def _at_the_store(self, call: StoreCall, send: Send, by_lot: InForce | None) -> Any:
+        rule = self._rules.at("before", call, by_lot, redelivering=True)
         if rule is None or not _succeeded_first(call):
             return await self._apply(call, send)
         self._count(rule)
@@ -191,10 +172,10 @@ class Court:
             watch(call)
         return Settled.LOST
 
-    async def _on_the_way_back(self, call: StoreCall, send: Send, by_lot: _InForce | None) -> None:
+    async def _on_the_way_back(self, call: StoreCall, send: Send, by_lot: InForce | None) -> None:
         if by_lot is None and call.idle:
-            self.choices.dull.add((_lot(call), self.choices.count_of(_lot(call))))
-        rule = self._rule_for(call, by_lot, "after")
+            self._rules.note_idle(call)
+        rule = self._rules.at("after", call, by_lot)
         if rule is not None and isinstance(rule.rule.effect, Resend):
             self._count(rule)
             call.fate.append("sent twice")
@@ -235,57 +216,9 @@ class Court:
             if value:
                 await asyncio.sleep(self.troubles.seconds(latencies[value - 1]))
 
-    # Which rule.
-
-    def _by_lot(self, call: StoreCall) -> _InForce | None:
-        rules = self._by_chance[call.verb]
-        limit = self._faults.limit
-        if (
-            not rules
-            or call.host is None
-            or (limit is not None and self._struck_by_chance >= limit)
-        ):
-            return None
-        value = self.choices.draw(_lot(call), 1 + len(rules), odds=self._odds[call.verb])
-        return rules[value - 1] if value else None
-
-    def _rule_for(
-        self,
-        call: StoreCall,
-        by_lot: _InForce | None,
-        position: Position,
-        *,
-        redelivering: bool = False,
-    ) -> _InForce | None:
-        """The first rule that applies at that point, those that are sure before the one by lot."""
-        sure = self._sure[call.verb]
-        for in_force in sure if by_lot is None else (*sure, by_lot):
-            rule = in_force.rule
-            if (
-                rule.position == position
-                and isinstance(rule.effect, Redeliver) is redelivering
-                and self._applies(in_force, call)
-            ):
-                return in_force
-        return None
-
-    def _applies(self, in_force: _InForce, call: StoreCall) -> bool:
-        rule = in_force.rule
-        if rule.times is not None and in_force.strikes >= rule.times:
-            return False
-        if rule.odds is not None and (_deliveries(call) >= _DELIVERIES or self._lasts(rule, call)):
-            return False
-        if call.idle and isinstance(rule.effect, Fuse):
-            return False  # there is nothing to burn in
-        return rule.scope.covers(call, self._clock.true_now(), self._clock.start)
-
-    def _lasts(self, rule: Rule, call: StoreCall) -> bool:
-        """Whether `call` is refused already: who asks often would never be let through again."""
-        return isinstance(rule.effect, Partition | RestartStore) and self.troubles.refuses(call)
-
     # What is done.
 
-    async def _follow(self, call: StoreCall, in_force: _InForce) -> None:
+    async def _follow(self, call: StoreCall, in_force: InForce) -> None:
         rule = in_force.rule
         if call.host is None and not isinstance(
             rule.effect, Fail | LoseReply | Delay | RestartStore
@@ -330,12 +263,9 @@ class Court:
             if host.usual and rule.scope.worker in {None, host.lane, host.name}:
                 self.troubles.strike(rule.effect, host)
 
-    def _count(self, in_force: _InForce) -> None:
-        in_force.strikes += 1
-        rule = in_force.rule
-        if rule.odds is not None:
-            self._struck_by_chance += 1
-        kind = _COUNTED_HERE.get(type(rule.effect))
+    def _count(self, in_force: InForce) -> None:
+        self._rules.count(in_force)
+        kind = _COUNTED_HERE.get(type(in_force.rule.effect))
         if kind is not None:
             self.troubles.journal.faults[kind] += 1
 
@@ -358,27 +288,6 @@ _OF_CALLS = Fail | LoseReply | Resend | Redeliver | Delay
 """What happens to a store call, and not to a worker or the store."""
 
 
-def _rules(rules: Iterable[_InForce], verb: Verb, *, by_chance: bool) -> list[_InForce]:
-    return [
-        one
-        for one in rules
-        if one.rule.at is None
-        and one.rule.verb in {None, verb}
-        and (one.rule.odds is not None) is by_chance
-    ]
-
-
-def _odds_of(rules: Iterable[_InForce]) -> Odds:
-    """How probable it is that each of the rules strikes, where at most one of them can."""
-    odds = [one.rule.odds or 0.0 for one in rules]
-    most = max(1.0, sum(odds))
-    return tuple(probability / most for probability in odds)
-
-
-def _lot(call: StoreCall) -> str:
-    return f"{call.lane} {call.verb}: fault"
-
-
 def _whose(call: StoreCall) -> str:
     """Whose settlement it is; other calls are about many."""
     return f" of {short_key(call.claims[0].call.key)}" if call.verb == "settle" else ""
@@ -392,11 +301,6 @@ def _succeeded_first(call: StoreCall) -> bool:
     if isinstance(settlement, Finish):
         return settlement.state is ExecutionState.COMPLETED
     return settlement is not None and settlement.reason is Reason.PERPETUAL
-
-
-def _deliveries(call: StoreCall) -> int:
-    claims = call.answer.claims if isinstance(call.answer, Claimed) else call.claims
-    return max((claim.delivery for claim in claims), default=0)
 
 
 def _nothing(_: object) -> None:

@@ -195,8 +195,8 @@ class Faults:
     ) -> "Faults":
         """Set a worker's clock.
 
-        What is due is decided by the store's own clock, as in production; what a worker computes,
-        such as when a retry is due, and what user code sees, is wrong by so much.
+        What is due is decided by the store's own clock, as in production, and what a worker plans,
+        such as a retry, is put on that clock. What user code sees is wrong by so much.
 
         Args:
             worker: the worker.

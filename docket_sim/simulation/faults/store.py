@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from docket_sim.clock import VirtualClock
-from docket_sim.execution import Record, Settlement, TaskCall
+from docket_sim.clock.durations import shifted
+from docket_sim.execution import Record, Reschedule, Settlement, TaskCall
 from docket_sim.simulation.faults.calls import StoreCall, Verb
 from docket_sim.simulation.faults.court import Court
 from docket_sim.simulation.faults.hosts import present_host, present_skew
@@ -28,7 +29,8 @@ class FaultyStore:
     """A store whose calls may fail, be late, or be the last thing that their worker does.
 
     What is due is decided by the store's own clock, as on a server: the caller's `now` is not
-    passed on, and instants in answers are put on the caller's clock, as `RedisStore` does.
+    passed on. Instants in answers are put on the caller's clock, and those of what follows an
+    attempt on the store's, as `RedisStore` does.
     """
 
     def __init__(self, store: Store, court: Court, clock: VirtualClock) -> None:
@@ -88,6 +90,9 @@ class FaultyStore:
 
     async def settle(self, claim: Claim, settlement: Settlement, *, now: datetime) -> Settled:
         """As the store, unless a fault happens."""
+        skew = present_skew()
+        if skew and isinstance(settlement, Reschedule):
+            settlement = replace(settlement, when=shifted(settlement.when, -skew))
         return await self._court.hear(
             self._call("settle", claims=(claim,), settlement=settlement),
             lambda now: self._store.settle(claim, settlement, now=now),
@@ -135,9 +140,9 @@ class FaultyStore:
 
 def _on_the_callers_clock(claimed: Claimed, skew: timedelta) -> Claimed:
     return Claimed(
-        [replace(claim, claimed_at=claim.claimed_at + skew) for claim in claimed.claims],
-        None if claimed.next_due is None else claimed.next_due + skew,
-        None if claimed.next_expiry is None else claimed.next_expiry + skew,
+        [replace(claim, claimed_at=shifted(claim.claimed_at, skew)) for claim in claimed.claims],
+        None if claimed.next_due is None else shifted(claimed.next_due, skew),
+        None if claimed.next_expiry is None else shifted(claimed.next_expiry, skew),
         claimed.outstanding,
     )
 
@@ -152,7 +157,7 @@ class _Line:
 
     def work_due(self, when: datetime) -> None:
         if self._troubles.reachable(self.worker):
-            self._listener.work_due(when + self._troubles.skew_of(self.worker))
+            self._listener.work_due(shifted(when, self._troubles.skew_of(self.worker)))
 
     def cancel_requested(self, key: str) -> None:
         if self._troubles.reachable(self.worker):

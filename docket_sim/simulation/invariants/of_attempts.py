@@ -47,8 +47,7 @@ class PolicysDelay(Invariant):
     def settling(self, call: StoreCall) -> None:
         settlement = call.settlement
         if isinstance(settlement, Reschedule) and settlement.reason is Reason.RETRY:
-            skew = timedelta() if call.host is None else call.host.skew
-            delay = settlement.when - (self.scene.instant(call.at) + skew)
+            delay = settlement.when - self.scene.instant(call.at)
             # Where it is asked once more, it was decided the first time.
             self._decided.setdefault(call.claims[0].fence, delay)
 

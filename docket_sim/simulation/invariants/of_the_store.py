@@ -216,10 +216,10 @@ class NothingLost(Invariant):
 
 
 class CleanEnd(Invariant):
-    """Looks for what is still held when all has ended."""
+    """Looks for what is still held when all has ended, and for records that nobody forgets."""
 
     id: ClassVar[str] = "clean-end"
-    sentence: ClassVar[str] = "nothing is left leased or blocked when all has ended"
+    sentence: ClassVar[str] = "nothing is left leased, blocked or without TTL when all has ended"
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
@@ -241,6 +241,12 @@ class CleanEnd(Invariant):
         left = list(dict.fromkeys([*memory.left_behind(), *over]))
         if left:
             raise self.broken(f"{', '.join(map(short_key, left))} still held by somebody")
+        kept = memory.kept_for_ever()
+        if kept:
+            raise self.broken(
+                f"{', '.join(map(short_key, kept))} will never be forgotten, though records are "
+                f"kept for {memory.execution_ttl}"
+            )
 
 
 class Indexes(Invariant):
@@ -249,7 +255,10 @@ class Indexes(Invariant):
     id: ClassVar[str] = "indexes"
     sentence: ClassVar[str] = "each index of the store agrees with the others after each call"
 
-    _FULL = 32  # entries: with more, not every call is checked, so that a run stays linear
+    # With more entries, not every call is checked: so many are looked at for each, on average, and
+    # a run stays linear.
+    _ALWAYS = 32
+    _A_CALL = 8
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
@@ -261,7 +270,8 @@ class Indexes(Invariant):
             return
         self._skip -= 1
         if self._skip < 0:
-            self._skip = memory.count() // self._FULL
+            entries = memory.count()
+            self._skip = 0 if entries < self._ALWAYS else entries // self._A_CALL
             wrong = memory.inconsistencies()
             if wrong:
                 raise self.broken(f"after {call.verb}, {'; '.join(wrong[:3])}")

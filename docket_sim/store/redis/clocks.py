@@ -3,9 +3,16 @@
 import asyncio
 from datetime import datetime, timedelta
 
+from docket_sim.clock.durations import shifted
+
 
 class Clocks:
-    """How far the server is ahead of the caller; found out from its answers."""
+    """How far the server is ahead of the caller; found out from its answers.
+
+    An answer tells it as exactly as it was quick. What is taken for the difference changes only
+    when an answer rules it out, and no further than that: clocks that may agree are taken to agree,
+    and a slow answer does not look like a wrong clock.
+    """
 
     def __init__(self) -> None:
         self._ahead = timedelta(0)
@@ -19,21 +26,13 @@ class Clocks:
             sent: what the loop's clock showed then.
         """
         taken = timedelta(seconds=asyncio.get_running_loop().time() - sent)
-        self._ahead = server - (now + taken)
+        most = server - now
+        self._ahead = min(max(self._ahead, most - taken), most)
 
     def here(self, when: datetime) -> datetime:
         """An instant of the server on the clock of the caller."""
-        return _moved(when, -self._ahead)
+        return shifted(when, -self._ahead)
 
     def there(self, now: datetime) -> datetime:
         """An instant of the caller on the clock of the server."""
-        return _moved(now, self._ahead)
-
-
-def _moved(when: datetime, by: timedelta) -> datetime:
-    if not by:
-        return when
-    try:
-        return when + by
-    except OverflowError:
-        return when
+        return shifted(now, self._ahead)

@@ -7,6 +7,7 @@ connection (`line`); a second one brings the notices (`notices`). What a script 
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager
@@ -165,6 +166,8 @@ class RedisStore:
     async def settle(self, claim: Claim, settlement: Settlement, *, now: datetime) -> Settled:
         """End the claim and apply `settlement`, if the claim is still in force."""
         await self._listening()
+        if isinstance(settlement, Reschedule):
+            settlement = dataclasses.replace(settlement, when=self._clocks.there(settlement.when))
         return await self._settles.ask((claim, settlement, now))
 
     async def cancel(self, key: str, *, now: datetime) -> Record | None:
@@ -248,7 +251,7 @@ class RedisStore:
                 claim = wire.claim_of(fields, worker, now)
                 call = claim.call
                 release = Reschedule(call.when, call.attempt, Reason.RELEASE)
-                await self._settles.ask((claim, release, now))
+                await self._settles.ask((claim, release, now))  # its instant is the server's
 
     async def _arm(self) -> None:
         await self._line.ask("HSET", self._prefix + b"meta", "b", "inf")
