@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from docket_sim import CurrentDocket, Depends, Docket, Retry
+from docket_sim import CurrentDocket, Depends, Docket, Retry, Timeout
 from docket_sim.errors import StoreUnavailable
 from docket_sim.simulation.faults.rules import Faults
 from planted.bug import program
@@ -36,6 +36,7 @@ def new_shop():
         overlaps=0,
         done=0,
         paid=False,
+        piled=0,
     )
 
 
@@ -317,6 +318,88 @@ def paying(task):
     return scenario
 
 
+# How long the store takes to answer.
+
+SLOW = Faults(latencies=("50ms",))
+
+
+async def seconds(docket, question):
+    asked = docket.now()
+    await question
+    return (docket.now() - asked) / SECOND
+
+
+async def ask(docket):
+    """How long the store takes for questions of several kinds, each of them five times."""
+    for _ in range(5):
+        yield await seconds(docket, docket.snapshot())
+        yield await seconds(docket, docket.get_execution("order-0"))
+        yield await seconds(docket, docket.clear())
+
+
+async def judge_by_the_others(docket: Docket = CurrentDocket(), shop=Depends(get_shop)) -> None:
+    took = sorted([each async for each in ask(docket)])
+    if took[-1] > took[-2]:
+        shop.lines.append((took[-1] - took[0]) / (took[-2] - took[0]))
+    shop.done += 1
+
+
+async def judge_by_the_fastest(docket: Docket = CurrentDocket(), shop=Depends(get_shop)) -> None:
+    took = sorted([each async for each in ask(docket)])
+    shop.lines.append(took[-1] - took[0])
+    shop.done += 1
+
+
+def judged(shop):
+    assert shop.done == 1, "nothing was judged"
+
+
+async def copy(docket, shop, *, room):
+    """Read and write by turns: while writing is slower, what was read piles up."""
+    piled = 0
+    for _ in range(12):
+        read = await seconds(docket, docket.get_execution("order-0"))
+        written = await seconds(docket, docket.snapshot())
+        piled = piled + 1 if written > read and piled < room else 0
+        shop.piled = max(shop.piled, piled)
+
+
+async def copy_without_a_stop(docket: Docket = CurrentDocket(), shop=Depends(get_shop)) -> None:
+    await copy(docket, shop, room=100)
+
+
+async def copy_while_there_is_room(
+    docket: Docket = CurrentDocket(), shop=Depends(get_shop)
+) -> None:
+    await copy(docket, shop, room=8)
+
+
+def kept_up(shop):
+    assert shop.piled <= 8, "the buffer is full"
+
+
+async def ask_within_a_second_or_so(
+    docket: Docket = CurrentDocket(),
+    shop=Depends(get_shop),
+    timeout: Timeout = Timeout(1.42 * SECOND),
+) -> None:
+    shop.lines = [each async for each in ask(docket)]
+    shop.done += 1
+
+
+async def ask_for_as_long_as_it_takes(
+    docket: Docket = CurrentDocket(),
+    shop=Depends(get_shop),
+    timeout: Timeout = Timeout(15 * 0.1 * SECOND + SECOND),
+) -> None:
+    shop.lines = [each async for each in ask(docket)]
+    shop.done += 1
+
+
+def answered(shop):
+    assert shop.done == 1, "it has timed out"
+
+
 BUGS = (
     program(
         "lost update",
@@ -450,5 +533,35 @@ BUGS = (
         shows="late",
         faults=Faults.delay("cancel", by="10s", times=None, odds=0.1),
         runs=6,
+    ),
+    program(
+        "judged by the others",
+        "How late an answer is, is told by the spread of the others: none, if it alone is late.",
+        selling(judged, judge_by_the_others),
+        selling(judged, judge_by_the_fastest),
+        says="nothing was judged",
+        faults=SLOW,
+        workers=1,
+        runs=12,
+    ),
+    program(
+        "copied without a stop",
+        "What is read piles up while writing is slower than reading, for long and without a break.",
+        selling(kept_up, copy_without_a_stop),
+        selling(kept_up, copy_while_there_is_room),
+        says="the buffer is full",
+        faults=SLOW,
+        workers=1,
+        runs=230,
+    ),
+    program(
+        "timed by the usual",
+        "The timeout is enough unless one worker is slow in all that it does.",
+        selling(answered, ask_within_a_second_or_so),
+        selling(answered, ask_for_as_long_as_it_takes),
+        says="it has timed out",
+        faults=SLOW,
+        workers=1,
+        runs=300,
     ),
 )
