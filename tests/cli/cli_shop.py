@@ -80,6 +80,13 @@ async def block() -> None:
     time.sleep(60)
 
 
+async def _draining() -> None:
+    """Return once the worker that runs here has been told to claim nothing more."""
+    claiming = next(task for task in asyncio.all_tasks() if task.get_name() == "docket worker")
+    while not claiming.cancelling():
+        await asyncio.sleep(0.001)
+
+
 async def quit_work(
     signals: int,
     seconds: float = 0.0,
@@ -91,7 +98,7 @@ async def quit_work(
         return "taken over"
     for _ in range(signals):
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.sleep(0)
+        await _draining()
     await docket.add(charge, key="late")(7)
     await asyncio.sleep(seconds)
     return "drained"
