@@ -6,7 +6,7 @@ The runs here are imitated: each makes so many choices, and fails if those that 
 from math import ceil, log2
 from types import SimpleNamespace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docket_sim.search.shrink import Shrinker
@@ -35,11 +35,13 @@ class Runs:
         return {number for _, number in shrinker.shrink().choices.deviations}, shrinker.attempts
 
 
+examples = settings(max_examples=50, derandomize=True, database=None, deadline=None)
 needed_of_many = st.integers(1, 250).flatmap(
     lambda length: st.tuples(st.just(length), st.sets(st.integers(1, length), max_size=6))
 )
 
 
+@examples
 @given(needed_of_many)
 def test_what_a_failure_needs_is_found_by_bisection(case):
     """`k` of `n` choices take some `k * log2(n)` runs, and a few to see that there is no less."""
@@ -64,6 +66,7 @@ def test_a_failure_without_any_choice_takes_one_run():
     assert Runs(500, lambda made: True).shrunk() == (set(), 1)
 
 
+@examples
 @given(st.integers(3, 60))
 def test_a_choice_less_may_hide_a_failure_that_two_less_do_not(length):
     """Here their number has to be even, or odd: bisection by itself would stop too soon."""
@@ -71,6 +74,7 @@ def test_a_choice_less_may_hide_a_failure_that_two_less_do_not(length):
     assert len(left) == length % 2
 
 
+@examples
 @given(st.integers(2, 100), st.integers(0, 12))
 def test_a_budget_ends_it_early_with_the_best_so_far(length, limit):
     """Which is a failing run in any case."""

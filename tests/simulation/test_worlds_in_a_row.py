@@ -318,13 +318,14 @@ def test_hypothesis_makes_a_world_for_each_example_without_complaint(pytester, m
     pytester.makepyfile(
         """
         from datetime import datetime, timedelta
-        from hypothesis import given, strategies as st
+        from hypothesis import given, settings, strategies as st
         from docket_sim import Tally, simulate
 
         async def charge(amount: int): ...
 
         seen = []
 
+        @settings(deadline=None)
         @given(amount=st.integers(), days=st.integers(0, 1000))
         def test_charge(amount, days):
             seen.append(amount)
