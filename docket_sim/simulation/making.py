@@ -1,7 +1,6 @@
 """How the docket and the workers of a simulation are made: the engine's own, other arguments."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -33,15 +32,6 @@ def make_docket(
     )
     _register(docket, tasks)
     return docket
-
-
-_USUAL: dict[str, Any] = {"concurrency": 10, "execution_ttl": timedelta.max, "inline": False}
-
-
-def unusual(**options: Any) -> str:
-    """Those options of a simulation that are not as by default, for choices that depend on them."""
-    others = (name for name in _USUAL if options[name] != _USUAL[name])
-    return "".join(f" {name}={options[name]!r}" for name in others)
 
 
 def _register(docket: Docket, tasks: Iterable[TaskFunction] | str) -> None:

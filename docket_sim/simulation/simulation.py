@@ -27,7 +27,7 @@ from docket_sim.simulation.faults.rules import Faults
 from docket_sim.simulation.invariants.checked import Invariants, Watch
 from docket_sim.simulation.leftovers import Leftovers, refuse_all
 from docket_sim.simulation.loop import VirtualLoop
-from docket_sim.simulation.making import make_docket, maker_of_workers, unusual
+from docket_sim.simulation.making import make_docket, maker_of_workers
 from docket_sim.simulation.planted import Action
 from docket_sim.simulation.script import Script, ScriptedOutcome, failing, refuse_attempt
 from docket_sim.simulation.stand_ins import StandIn, StandIns
@@ -146,7 +146,7 @@ class Simulation(Assertions):
         self.docket = make_docket(self.clock, self._boundary, codec, after_submit, tasks)
         self.timeline = Timeline(self.clock.start, self.docket.describe)
         self.docket.observe(self)
-        self._unusual = unusual(concurrency=concurrency, execution_ttl=execution_ttl, inline=inline)
+        self._shape = f"{workers} {concurrency} {execution_ttl} {inline} {run_twice}"
         self._make_worker = maker_of_workers(self.docket, concurrency, dependencies)
         self._crew = Crew(workers, self._make_worker, self._boundary.court.troubles)
         self._failures = Failures(self.timeline, self.docket.describe)
@@ -500,8 +500,7 @@ class Simulation(Assertions):
     def described(self) -> str:
         """The world as far as its choices depend on it: those of another mean something else."""
         faults = self._boundary.faults
-        usual = f"{len(self._crew.names)} {faults.rules} {faults.latencies} {faults.limit}"
-        return usual + self._unusual + " run_twice" * faults.run_twice
+        return f"{self._shape} {faults.rules} {faults.latencies} {faults.limit}"
 
     @property
     def repeatable(self) -> bool:
